@@ -1,0 +1,343 @@
+//! The command that made a capture: typed at a prompt, or given with `--command`.
+
+/// One program call, with what stood around it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Invocation {
+    /// Base name of the program: `ss`, `netstat`.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The first program behind a pipe that can drop or change rows.
+    pub filter: Option<String>,
+    /// Run as root: `sudo`, `doas`, or a `#` prompt.
+    pub root: bool,
+    /// Run in other namespaces: their name, or `*` for all named ones.
+    pub netns: Option<String>,
+    /// Shown through a program that cuts at the screen's end (`watch`).
+    pub watched: bool,
+    /// Changes nothing on the way but an applet name, such as `busybox`.
+    pub multicall: Option<String>,
+}
+
+/// Programs behind a pipe that pass every row on.
+const HARMLESS: &[&str] =
+    &["cat", "column", "less", "more", "most", "sort", "tee", "tr", "unexpand", "expand", "xclip", "pbcopy"];
+
+/// Takes a command line apart into its program calls, one for each list element (`;`, `&&`, `||`).
+///
+/// Wrappers (`sudo`, `env`, `ip netns exec`, `nsenter`, `docker exec`, `ssh`, `watch`, `time`,
+/// `sh -c`, ...) are looked through. What cannot be understood comes out as a program call of its
+/// first word, which no reader claims.
+#[must_use]
+pub fn parse(line: &str) -> Vec<Invocation> {
+    let words = words(line);
+    let mut calls = Vec::new();
+    for list in words.split(|word| matches!(word, Word::Operator(op) if op != "|" && op != "|&")) {
+        let mut stages = list.split(|word| matches!(word, Word::Operator(_)));
+        let Some(first) = stages.next() else { continue };
+        let mut call = call(&plain(first), 0);
+        for stage in stages {
+            let stage = plain(stage);
+            let mut stage = stage.iter().map(String::as_str);
+            let program = stage.next().map(base_name).unwrap_or_default();
+            let unique = program == "sort" && stage.any(|arg| arg.starts_with("-u"));
+            if call.filter.is_none() && (!HARMLESS.contains(&program) || unique) {
+                call.filter = Some(program.to_owned());
+            }
+        }
+        if !call.program.is_empty() {
+            calls.push(call);
+        }
+    }
+    calls
+}
+
+/// Whether any option of a cluster (`-lntup`) is `letter`, or `long` is given.
+impl Invocation {
+    /// Whether the short option `letter` or the long option `long` (`--listening`) is given.
+    #[must_use]
+    pub fn has(&self, letter: char, long: &str) -> bool {
+        self.args.iter().any(|arg| match arg.strip_prefix("--") {
+            Some(name) => {
+                let name = name.split('=').next().unwrap_or(name);
+                !long.is_empty() && name == long
+            }
+            None => arg.strip_prefix('-').is_some_and(|cluster| cluster.contains(letter)),
+        })
+    }
+
+    /// The command again, for people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = self.program.clone();
+        for arg in &self.args {
+            line.push(' ');
+            line.push_str(arg);
+        }
+        if let Some(filter) = &self.filter {
+            line.push_str(" | ");
+            line.push_str(filter);
+        }
+        line
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    Plain(String),
+    Operator(String),
+}
+
+fn plain(words: &[Word]) -> Vec<String> {
+    words
+        .iter()
+        .filter_map(|word| match word {
+            Word::Plain(word) => Some(word.clone()),
+            Word::Operator(_) => None,
+        })
+        .collect()
+}
+
+/// Splits as a shell does, far enough: quotes, backslashes, comments, operators; redirections are
+/// dropped with their targets.
+fn words(line: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut redirect = false;
+    let mut chars = line.chars().peekable();
+    let flush = |word: &mut Option<String>, redirect: &mut bool, words: &mut Vec<Word>| {
+        if let Some(done) = word.take() {
+            if *redirect {
+                *redirect = false;
+            } else {
+                words.push(Word::Plain(done));
+            }
+        }
+    };
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' | '"' => {
+                let quoted = word.get_or_insert_default();
+                for next in chars.by_ref() {
+                    if next == c {
+                        break;
+                    }
+                    quoted.push(next);
+                }
+            }
+            '\\' => word.get_or_insert_default().extend(chars.next()),
+            '#' if word.is_none() => break,
+            '>' | '<' => {
+                // `2>` and `&>`: the number is part of the redirection.
+                if word.as_deref().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit())) {
+                    word = None;
+                }
+                flush(&mut word, &mut redirect, &mut words);
+                while chars.next_if(|&next| matches!(next, '>' | '|')).is_some() {}
+                if chars.next_if_eq(&'&').is_some() {
+                    while chars.next_if(|next| next.is_ascii_digit() || *next == '-').is_some() {}
+                } else {
+                    redirect = true;
+                }
+            }
+            ';' | '|' | '&' => {
+                if c == '&' && chars.peek() == Some(&'>') {
+                    continue;
+                }
+                flush(&mut word, &mut redirect, &mut words);
+                let mut operator = c.to_string();
+                if let Some(next) = chars.next_if(|&next| next == c || (c == '|' && next == '&')) {
+                    operator.push(next);
+                }
+                words.push(Word::Operator(operator));
+            }
+            c if c.is_whitespace() => flush(&mut word, &mut redirect, &mut words),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    flush(&mut word, &mut redirect, &mut words);
+    words
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// How deep wrappers may nest.
+const DEPTH: usize = 8;
+
+/// The program call behind wrappers.
+fn call(words: &[String], depth: usize) -> Invocation {
+    let mut root = false;
+    let mut netns = None;
+    let mut watched = false;
+    let mut rest = words;
+    let done = |rest: &[String]| Invocation {
+        program: rest.first().map(|word| base_name(word).to_owned()).unwrap_or_default(),
+        args: rest.get(1..).unwrap_or_default().to_vec(),
+        ..Invocation::default()
+    };
+    let mut inner = loop {
+        let Some((first, after)) = rest.split_first() else { break done(rest) };
+        let name = base_name(first);
+        if is_assignment(first) {
+            rest = after;
+            continue;
+        }
+        rest = match name {
+            "sudo" | "doas" => {
+                root = true;
+                skip_options(after, &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "-U", "-T"])
+            }
+            "env" | "nohup" | "time" | "command" | "exec" | "setsid" => skip_options(after, &["-u"]),
+            "nice" | "ionice" | "stdbuf" | "chrt" => skip_options(after, &["-n", "-c", "-i", "-o", "-e"]),
+            "timeout" => skip_options(after, &["-k", "-s"]).get(1..).unwrap_or_default(),
+            "watch" => {
+                watched = true;
+                skip_options(after, &["-n", "--interval", "-d"])
+            }
+            "ip" if after.iter().any(|word| word == "netns") && after.iter().any(|word| word == "exec") => {
+                let all = after.iter().take_while(|word| *word != "netns").any(|word| {
+                    word == "-all" || word == "-a" || word == "--all"
+                });
+                let exec = after.iter().position(|word| word == "exec").unwrap_or_default();
+                let behind = after.get(exec + 1..).unwrap_or_default();
+                if all {
+                    netns = Some("*".to_owned());
+                    behind
+                } else {
+                    netns = behind.first().cloned();
+                    behind.get(1..).unwrap_or_default()
+                }
+            }
+            "nsenter" => {
+                netns = Some("nsenter".to_owned());
+                skip_options(after, &["-t", "--target", "-S", "-G"])
+            }
+            "docker" | "podman" | "nerdctl" | "lxc" if after.first().is_some_and(|word| word == "exec") => {
+                let behind = skip_options(
+                    after.get(1..).unwrap_or_default(),
+                    &["-u", "--user", "-e", "--env", "-w", "--workdir"],
+                );
+                netns = behind.first().cloned();
+                let behind = behind.get(1..).unwrap_or_default();
+                behind.strip_prefix(["--".to_owned()].as_slice()).unwrap_or(behind)
+            }
+            "kubectl" | "oc" if after.first().is_some_and(|word| word == "exec") => {
+                netns = Some("pod".to_owned());
+                match after.iter().position(|word| word == "--") {
+                    Some(at) => after.get(at + 1..).unwrap_or_default(),
+                    None => after.get(2..).unwrap_or_default(),
+                }
+            }
+            "ssh" => skip_options(after, &["-p", "-i", "-l", "-o", "-F", "-J"]).get(1..).unwrap_or_default(),
+            "chroot" => skip_options(after, &[]).get(1..).unwrap_or_default(),
+            "sh" | "bash" | "dash" | "ash" | "zsh" | "script" if depth < DEPTH => {
+                match after.iter().position(|word| word.starts_with('-') && word.ends_with('c')) {
+                    Some(at) => {
+                        let script = after.get(at + 1).map(String::as_str).unwrap_or_default();
+                        match <[Invocation; 1]>::try_from(parse(script)) {
+                            Ok([call]) => break call,
+                            Err(_) => break done(rest),
+                        }
+                    }
+                    None => break done(rest),
+                }
+            }
+            "busybox" | "toybox" if !after.is_empty() => {
+                let mut applet = call(after, DEPTH);
+                applet.multicall = Some(name.to_owned());
+                break applet;
+            }
+            _ => break done(rest),
+        };
+    };
+    inner.root |= root;
+    inner.watched |= watched;
+    inner.netns = inner.netns.or(netns);
+    inner
+}
+
+/// `NAME=value` before a command.
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
+/// What follows the options of a wrapper; `with_value` are those whose value is the next word.
+fn skip_options<'a>(mut words: &'a [String], with_value: &[&str]) -> &'a [String] {
+    while let Some((first, after)) = words.split_first() {
+        if first == "--" {
+            return after;
+        }
+        if !first.starts_with('-') || first == "-" {
+            break;
+        }
+        words = match with_value.contains(&first.as_str()) {
+            true => after.get(1..).unwrap_or_default(),
+            false => after,
+        };
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(line: &str) -> Invocation {
+        let calls = parse(line);
+        assert_eq!(calls.len(), 1, "{line}: {calls:?}");
+        calls.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn wrappers_are_looked_through() {
+        for (line, program, args, root, netns) in [
+            ("ss -lntup", "ss", "-lntup", false, None),
+            ("sudo ss -ltn", "ss", "-ltn", true, None),
+            ("sudo -u root -n /usr/sbin/ss -l -t", "ss", "-l -t", true, None),
+            ("LC_ALL=C COLUMNS=70 ss -lntup", "ss", "-lntup", false, None),
+            ("env LC_ALL=C ss -lntup 2>&1", "ss", "-lntup", false, None),
+            ("ip netns exec red ss -ltn", "ss", "-ltn", false, Some("red")),
+            ("ip -all netns exec ss -ltn", "ss", "-ltn", false, Some("*")),
+            ("nsenter -t 33 -n netstat -tulpn", "netstat", "-tulpn", false, Some("nsenter")),
+            ("docker exec -it web netstat -tulpn", "netstat", "-tulpn", false, Some("web")),
+            ("kubectl exec -n prod web-0 -c app -- ss -ltn", "ss", "-ltn", false, Some("pod")),
+            ("ssh -p 22 root@db1 'ss -ltn'", "ss -ltn", "", false, None),
+            ("sh -c 'ss -ltn'", "ss", "-ltn", false, None),
+            ("busybox netstat -ltn", "netstat", "-ltn", false, None),
+            ("ss -ltn > /tmp/x 2>/dev/null", "ss", "-ltn", false, None),
+            ("ss -ltn # all of them", "ss", "-ltn", false, None),
+        ] {
+            let call = one(line);
+            assert_eq!(call.program, program, "{line}");
+            assert_eq!(call.args.join(" "), args, "{line}");
+            assert_eq!(call.root, root, "{line}");
+            assert_eq!(call.netns.as_deref(), netns, "{line}");
+            assert_eq!(call.filter, None, "{line}");
+        }
+    }
+
+    #[test]
+    fn filters_are_seen() {
+        assert_eq!(one("ss -ltn | grep 22").filter.as_deref(), Some("grep"));
+        assert_eq!(one("ss -ltn | sort | head").filter.as_deref(), Some("head"));
+        assert_eq!(one("ss -ltn | sort -u").filter.as_deref(), Some("sort"));
+        assert_eq!(one("ss -ltn 2>&1 | tee out.txt").filter, None);
+        assert_eq!(one("ss -ltn |& cat").filter, None);
+        assert!(one("watch -n 1 ss -ltn").watched);
+        assert_eq!(parse("ss -s ; ss -l && netstat -an").len(), 3);
+        assert_eq!(parse("").len(), 0);
+        assert_eq!(parse("| ; &&").len(), 0);
+    }
+
+    #[test]
+    fn options_are_found_in_clusters() {
+        let call = one("ss -ltn --processes");
+        assert!(call.has('l', "listening") && call.has('t', "tcp") && call.has('p', "processes"));
+        assert!(!call.has('u', "udp"));
+    }
+}

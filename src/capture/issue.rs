@@ -1,0 +1,137 @@
+//! What is wrong with a capture, as diagnostics on its lines.
+
+use crate::source::Span;
+
+/// How bad an issue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing with `--verbose`.
+    Note,
+    /// Part of the evidence does not count.
+    Warning,
+    /// The evidence cannot be used as it is: exit code 2.
+    Error,
+}
+
+/// The kinds of issues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IssueKind {
+    /// No byte, or nothing but blanks.
+    Empty,
+    /// Not text.
+    Binary,
+    /// Text of no known capture format.
+    UnknownFormat,
+    /// Output of a tool that is no list of sockets: statistics, routes, usage, ...
+    NotSockets,
+    /// A row that cannot be read. With `--lenient` a warning.
+    RowUnread,
+    /// The last row is cut off. With `--lenient` a warning.
+    CutOff,
+    /// The tool said that it could not read a table.
+    ToolError,
+    /// A row inside another row's text: a name or path with a line break made it.
+    ForgedRow,
+    /// A process name that can be read in more than one way.
+    AmbiguousOwner,
+    /// Lines that belong to no socket table.
+    Ignored,
+    /// A JSON document that is broken.
+    BadJson,
+    /// A JSON document of another schema, or a snapshot with a wrong value.
+    BadSnapshot,
+}
+
+impl IssueKind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::Empty,
+        Self::Binary,
+        Self::UnknownFormat,
+        Self::NotSockets,
+        Self::RowUnread,
+        Self::CutOff,
+        Self::ToolError,
+        Self::ForgedRow,
+        Self::AmbiguousOwner,
+        Self::Ignored,
+        Self::BadJson,
+        Self::BadSnapshot,
+    ];
+
+    /// The diagnostic code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "socklint::capture::empty",
+            Self::Binary => "socklint::capture::binary",
+            Self::UnknownFormat => "socklint::capture::unknown_format",
+            Self::NotSockets => "socklint::capture::not_sockets",
+            Self::RowUnread => "socklint::capture::row_unread",
+            Self::CutOff => "socklint::capture::cut_off",
+            Self::ToolError => "socklint::capture::tool_error",
+            Self::ForgedRow => "socklint::capture::forged_row",
+            Self::AmbiguousOwner => "socklint::capture::ambiguous_owner",
+            Self::Ignored => "socklint::capture::ignored",
+            Self::BadJson => "socklint::capture::bad_json",
+            Self::BadSnapshot => "socklint::capture::bad_snapshot",
+        }
+    }
+
+    /// How bad it is; `lenient` reads on where rows are lost.
+    #[must_use]
+    pub fn severity(self, lenient: bool) -> Severity {
+        match self {
+            Self::RowUnread | Self::CutOff if lenient => Severity::Warning,
+            Self::Empty
+            | Self::Binary
+            | Self::UnknownFormat
+            | Self::NotSockets
+            | Self::RowUnread
+            | Self::CutOff
+            | Self::BadJson
+            | Self::BadSnapshot => Severity::Error,
+            Self::ToolError | Self::ForgedRow | Self::AmbiguousOwner => Severity::Warning,
+            Self::Ignored => Severity::Note,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Empty => "capture the sockets into the file: `ss -lntup > capture.txt`",
+            Self::Binary => "socklint reads text; `ss -lntup` prints it",
+            Self::UnknownFormat => {
+                "socklint reads the output of ss and netstat and its own snapshots; \
+                 name the format with `--from` when detection is wrong"
+            }
+            Self::NotSockets => "capture a list of sockets: `ss -lntup`",
+            Self::RowUnread => {
+                "capture again, or read on with `--lenient`: rules that the row could violate \
+                 come out unknown"
+            }
+            Self::CutOff => {
+                "capture again, whole, or read on with `--lenient`: rules that the missing rows \
+                 could violate come out unknown"
+            }
+            Self::ToolError => "what the tool could not read counts as not covered",
+            Self::ForgedRow => "no such socket exists: the text is part of a name or a path",
+            Self::AmbiguousOwner => "the owner counts as not known: the name was chosen to mislead",
+            Self::Ignored => "remove them, or leave them: nothing in them looks like a socket",
+            Self::BadJson => "write it again: `socklint list -f json` makes snapshots",
+            Self::BadSnapshot => "the shape of a snapshot is that of `socklint list -f json`",
+        }
+    }
+}
+
+/// Something that a reader could not read, or that a user should know of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptureIssue {
+    /// What kind of thing.
+    pub kind: IssueKind,
+    /// Where; `None` for the whole text.
+    pub at: Option<Span>,
+    /// What is so, in one clause; may quote the evidence, so it is not sanitised.
+    pub message: String,
+}

@@ -1,0 +1,297 @@
+//! Input formats, one file each: text to snapshots plus issues.
+//!
+//! A reader never fails and never panics, whatever the bytes: what it cannot read becomes a
+//! [`CaptureIssue`], and the coverage of the snapshot shrinks with it. To add a format, write
+//! `src/capture/<name>.rs` with a [`CaptureFormat`], and add one line to [`FORMATS`].
+
+pub mod command;
+mod issue;
+pub mod netstat;
+pub mod snapshot;
+pub mod ss;
+mod transcript;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use issue::{CaptureIssue, IssueKind, Severity};
+pub use transcript::{Line, LineRange, Prompt, Transcript};
+
+use crate::snapshot::{Coverage, Snapshot};
+use crate::source::{SourceFile, SourceId, Span};
+
+/// One input format.
+pub trait CaptureFormat: Sync {
+    /// Name for `--from` and for `source.format` in JSON.
+    fn name(&self) -> &'static str;
+
+    /// Which tools and versions write it, for `--help`.
+    fn about(&self) -> &'static str;
+
+    /// Whether a line (without its line end and without a common prefix) is a header that only this
+    /// format prints, and why; it starts a table.
+    fn header(&self, line: &str) -> Option<&'static str>;
+
+    /// Whether a line has the shape of this format's rows, for texts without a header, and why.
+    fn row(&self, line: &str) -> Option<&'static str>;
+
+    /// Reads from [`Transcript::position`] on, until the text ends or a line belongs to another
+    /// format or host, and leaves the position there. It must get past at least one line when that
+    /// line is this format's.
+    fn read(&self, transcript: &mut Transcript);
+
+    /// Reads a document (JSON, XML, ...), which is no transcript of lines; `None` when this format
+    /// has no documents or the text is none of them.
+    fn document(&self, source: &Arc<SourceFile>) -> Option<Vec<Capture>> {
+        let _ = source;
+        None
+    }
+}
+
+/// Every format, in the order in which they are tried.
+pub static FORMATS: &[&dyn CaptureFormat] = &[&snapshot::SnapshotDocument, &ss::Ss, &netstat::Netstat];
+
+/// The format of this name.
+#[must_use]
+pub fn format(name: &str) -> Option<&'static dyn CaptureFormat> {
+    FORMATS.iter().copied().find(|format| format.name() == name)
+}
+
+/// What the user says of the evidence.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// `--from`: the format, when detection is not wanted.
+    pub from: Option<&'static dyn CaptureFormat>,
+    /// `--command`: the command that made the captures.
+    pub command: Option<String>,
+    /// `--host`: the name of the host.
+    pub host: Option<String>,
+    /// `--label`: labels of the host.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What was read of one host.
+#[derive(Debug, Clone)]
+pub struct Capture {
+    /// The host as this evidence shows it.
+    pub snapshot: Snapshot,
+    /// What could not be read, and what one should know, in the order of the text.
+    pub issues: Vec<CaptureIssue>,
+    /// Why the text was taken for its format, for `--verbose`.
+    pub detection: String,
+}
+
+impl Capture {
+    /// The worst of the issues.
+    #[must_use]
+    pub fn severity(&self, lenient: bool) -> Option<Severity> {
+        self.issues.iter().map(|issue| issue.kind.severity(lenient)).max()
+    }
+}
+
+/// Reads a text: one capture a host, never none.
+///
+/// A text that cannot be used gives one capture with an issue of severity error and no coverage.
+#[must_use]
+pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
+    let text = source.text();
+    if text.trim_start_matches('\u{FEFF}').trim().is_empty() {
+        return vec![refuse(source, IssueKind::Empty, None, "the evidence is empty".to_owned(), options)];
+    }
+    for format in FORMATS {
+        if options.from.is_some_and(|from| from.name() != format.name()) {
+            continue;
+        }
+        if let Some(mut captures) = format.document(&source) {
+            for capture in &mut captures {
+                apply(&mut capture.snapshot, options);
+            }
+            return captures;
+        }
+    }
+    let source = clean(source);
+    let mut transcript = Transcript::new(Arc::clone(&source), options.command.as_deref());
+    let mut captures: Vec<Capture> = Vec::new();
+    loop {
+        let found = match options.from {
+            Some(from) => Some((from, format!("`--from {}`", from.name()))),
+            None => detect(&transcript),
+        };
+        let Some((format, detection)) = found else { break };
+        let before = transcript.position();
+        format.read(&mut transcript);
+        transcript.note_detection(format.name(), detection);
+        if transcript.at_end() {
+            break;
+        }
+        if transcript.position() == before && !transcript.host_changed() {
+            // No reader got past this line: it is not a row, whatever it looked like.
+            transcript.skip_line();
+        }
+        if transcript.host_changed() {
+            captures.extend(transcript.take());
+        }
+    }
+    captures.extend(transcript.take());
+    if captures.is_empty() {
+        captures.push(unknown(source, options));
+        return captures;
+    }
+    for capture in &mut captures {
+        apply(&mut capture.snapshot, options);
+    }
+    captures
+}
+
+/// Puts what the user says over what the evidence says.
+fn apply(snapshot: &mut Snapshot, options: &Options) {
+    if let Some(host) = &options.host {
+        snapshot.host.name = Some(host.clone());
+    }
+    for (key, value) in &options.labels {
+        snapshot.host.labels.insert(key.clone(), value.clone());
+    }
+    if snapshot.origin.command.is_none() {
+        snapshot.origin.command.clone_from(&options.command);
+    }
+}
+
+/// How many lines are looked at for a header before rows count as a sign, and for rows at all.
+const HEAD_LINES: usize = 64;
+
+/// The format of what begins at the transcript's position: by the first header of any format, else
+/// by the first row.
+fn detect(transcript: &Transcript) -> Option<(&'static dyn CaptureFormat, String)> {
+    let text = transcript.source().text();
+    let mut rows: Option<(&'static dyn CaptureFormat, String)> = None;
+    let mut seen = 0;
+    for range in transcript.lines_from(transcript.position()) {
+        let Some(line) = text.get(range.start..range.end) else { continue };
+        if line.trim().is_empty() {
+            continue;
+        }
+        for format in FORMATS {
+            if let Some(why) = format.header(line) {
+                if rows.is_none() {
+                    let number = transcript.source().line(range.start);
+                    return Some((*format, format!("line {number}: {why}")));
+                }
+                return rows;
+            }
+            if rows.is_none()
+                && let Some(why) = format.row(line)
+            {
+                let number = transcript.source().line(range.start);
+                rows = Some((*format, format!("line {number}: {why}; no header before it")));
+            }
+        }
+        seen += 1;
+        if seen >= HEAD_LINES && rows.is_some() {
+            return rows;
+        }
+    }
+    rows
+}
+
+/// The capture that stands for a text that cannot be used.
+fn refuse(
+    source: Arc<SourceFile>,
+    kind: IssueKind,
+    at: Option<std::ops::Range<usize>>,
+    message: String,
+    options: &Options,
+) -> Capture {
+    let mut snapshot = Snapshot::default();
+    snapshot.origin.path = source.name().to_owned();
+    snapshot.coverage = Coverage::default();
+    let id = snapshot.sources.add(source);
+    apply(&mut snapshot, options);
+    let at = at.map(|range| Span::new(id, range));
+    Capture {
+        snapshot,
+        issues: vec![CaptureIssue { kind, at, message }],
+        detection: "no known format".to_owned(),
+    }
+}
+
+/// A text without any table of a known format: says what it is instead, where that can be told.
+fn unknown(source: Arc<SourceFile>, options: &Options) -> Capture {
+    let text = source.text();
+    let odd = text.chars().take(4096).filter(|&c| c == '\0' || c == '\u{FFFD}').count();
+    if text.contains('\0') || odd * 20 > text.chars().take(4096).count() {
+        let message = "the evidence is not text".to_owned();
+        return refuse(source, IssueKind::Binary, None, message, options);
+    }
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some(what) = transcript::other_output(line.trim()) {
+            let message = format!("this is {what}, not a list of sockets");
+            let at = start..start + line.trim_end().len();
+            return refuse(source, IssueKind::NotSockets, Some(at), message, options);
+        }
+        start += line.len();
+    }
+    let first = text.len() - text.trim_start().len();
+    let end = first + text.trim_start().lines().next().map_or(0, |line| line.trim_end().len());
+    let message = "the evidence is in no format that socklint knows".to_owned();
+    refuse(source, IssueKind::UnknownFormat, Some(first..end), message, options)
+}
+
+/// Removes terminal colours (`grep --color`, `ls`-like SGR and erase-line sequences) from what is
+/// not a process name; other escapes stay and are treated as hostile text. Lines keep their numbers;
+/// columns are then those that a person sees.
+fn clean(source: Arc<SourceFile>) -> Arc<SourceFile> {
+    if memchr::memchr(0x1B, source.text().as_bytes()).is_none() {
+        return source;
+    }
+    match strip_colours(source.text()) {
+        Cow::Borrowed(_) => source,
+        Cow::Owned(text) => Arc::new(source.with_text(text, "text with terminal colours")),
+    }
+}
+
+fn strip_colours(text: &str) -> Cow<'_, str> {
+    // grep closes every match with this pair: then colours stand inside names too.
+    let everywhere = text.contains("\u{1b}[m\u{1b}[K");
+    let mut clean = String::new();
+    let mut kept = 0;
+    for at in memchr::memchr_iter(0x1B, text.as_bytes()) {
+        if at < kept {
+            continue;
+        }
+        let Some(len) = text.get(at..).and_then(colour_len) else { continue };
+        let line_start = text.get(..at).and_then(|head| head.rfind('\n')).map_or(0, |end| end + 1);
+        let before = text.get(line_start..at).unwrap_or_default();
+        if !everywhere && (before.contains("((\"") || before.contains('/')) {
+            continue;
+        }
+        clean.push_str(text.get(kept..at).unwrap_or_default());
+        kept = at + len;
+    }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    clean.push_str(text.get(kept..).unwrap_or_default());
+    Cow::Owned(clean)
+}
+
+/// Length of an SGR (`ESC [ ... m`) or erase-line (`ESC [ ... K`) sequence at the start of `text`.
+/// Source: ECMA-48, 8.3.117 and 8.3.41.
+fn colour_len(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix("\u{1b}[")?;
+    let len = inside.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    matches!(inside.as_bytes().get(len), Some(b'm' | b'K')).then_some(len + 3)
+}
+
+/// The text that a span of a capture covers; for readers and tests.
+#[must_use]
+pub fn slice(snapshot: &Snapshot, span: Span) -> &str {
+    snapshot.sources.slice(span)
+}
+
+/// The first text of a capture.
+#[must_use]
+pub const fn first_source() -> SourceId {
+    SourceId(0)
+}

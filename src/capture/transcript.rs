@@ -1,0 +1,650 @@
+//! Pasted and logged text around socket tables: prompts, banners, prefixes, chatter.
+//!
+//! Every reader of line-oriented tables walks a [`Transcript`]: it reads its own rows and headers and
+//! asks [`Transcript::line`] about every other line. The transcript keeps the command in force, the
+//! network namespace, the host, and the snapshot that is being built.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::command::{self, Invocation};
+use super::{Capture, CaptureFormat, CaptureIssue, FORMATS, IssueKind};
+use crate::snapshot::{Builder, Cell, Coverage, Text};
+use crate::source::{SourceFile, Span};
+use crate::truth::Missing;
+
+/// Byte range of a line without its line end and without the common prefix, and where the next one
+/// begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineRange {
+    /// First byte of the content.
+    pub start: usize,
+    /// One past the last byte of the content; a `\r` before the line end is not content.
+    pub end: usize,
+    /// First byte of the next line.
+    pub next: usize,
+    /// Whether the line ends in a line feed.
+    pub terminated: bool,
+}
+
+/// What a line is that is no row and no header of the format at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// Nothing but blanks.
+    Blank,
+    /// A shell prompt; its command, if any, is now [`Transcript::command`].
+    Prompt,
+    /// `netns: NAME`, as `ip -all netns exec` prints before each namespace, or a like marker.
+    Netns,
+    /// The evidence of another host begins here: stop before this line.
+    OtherHost,
+    /// A header of another format: stop before this line.
+    OtherFormat,
+    /// Text that tools and wrappers print around tables (`[sudo] password for`, `Every 2.0s:`, the
+    /// not-root warning of netstat, ...).
+    Chatter,
+    /// A tool says that it could not read something; an issue is recorded.
+    ToolError,
+    /// Output that is no list of sockets begins (`ss -s`, routes, ...): what follows is not ours
+    /// until the next header or prompt.
+    OtherOutput,
+    /// None of these.
+    Unknown,
+}
+
+/// A shell prompt at the beginning of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt<'a> {
+    /// Host name in it: `db1` of `root@db1:~#`.
+    pub host: Option<&'a str>,
+    /// Whether it ends in `#`, as root's does.
+    pub root: bool,
+    /// What was typed; empty for a bare prompt.
+    pub command: &'a str,
+}
+
+/// How the command in force is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// By a prompt line or `--command`: it proves what was asked for.
+    Proven,
+    /// By a line that only looks like a command.
+    Presumed,
+}
+
+/// A text on its way to a snapshot.
+#[derive(Debug)]
+pub struct Transcript {
+    source: Arc<SourceFile>,
+    position: usize,
+    prefix: String,
+    builder: Builder,
+    issues: Vec<CaptureIssue>,
+    given: Option<Invocation>,
+    typed: Vec<(Invocation, Known)>,
+    netns: Option<Text>,
+    /// Coverage of each namespace met so far: sections of one namespace add up, namespaces do not.
+    covered: Vec<(Option<Text>, Coverage)>,
+    next_host: Option<String>,
+    tables: usize,
+    format: Option<&'static str>,
+    detection: String,
+    error: bool,
+}
+
+impl Transcript {
+    /// Starts at the top of `source`; `command` is what the user says made it.
+    #[must_use]
+    pub fn new(source: Arc<SourceFile>, command: Option<&str>) -> Self {
+        let prefix = common_prefix(source.text()).to_owned();
+        let given = command.and_then(|line| command::parse(line).into_iter().next());
+        let mut builder = Builder::new(Arc::clone(&source));
+        if let Some(host) = host_of_prefix(&prefix) {
+            builder.snapshot_mut().host.name = Some(host.to_owned());
+        }
+        Self {
+            builder,
+            source,
+            position: 0,
+            prefix,
+            issues: Vec::new(),
+            given,
+            typed: Vec::new(),
+            netns: None,
+            covered: Vec::new(),
+            next_host: None,
+            tables: 0,
+            format: None,
+            detection: String::new(),
+            error: false,
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn source(&self) -> &Arc<SourceFile> {
+        &self.source
+    }
+
+    /// Offset of the line to be read next.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Moves to an offset, which must be the start of a line.
+    pub fn set_position(&mut self, position: usize) {
+        self.position = position;
+    }
+
+    /// Moves past the line at the position.
+    pub fn skip_line(&mut self) {
+        self.position = self.line_at(self.position).next;
+    }
+
+    /// Whether everything is read.
+    #[must_use]
+    pub fn at_end(&self) -> bool {
+        self.position >= self.source.text().len()
+    }
+
+    /// Whether reading stopped before the evidence of another host.
+    #[must_use]
+    pub fn host_changed(&self) -> bool {
+        self.next_host.is_some()
+    }
+
+    /// The snapshot that is being filled.
+    pub fn builder(&mut self) -> &mut Builder {
+        &mut self.builder
+    }
+
+    /// The line at an offset, without the common prefix.
+    #[must_use]
+    pub fn line_at(&self, start: usize) -> LineRange {
+        let bytes = self.source.text().as_bytes();
+        let rest = bytes.get(start..).unwrap_or_default();
+        let (len, terminated) = match memchr::memchr(b'\n', rest) {
+            Some(len) => (len, true),
+            None => (rest.len(), false),
+        };
+        let next = start + len + usize::from(terminated);
+        let mut content = rest.get(..len).unwrap_or_default();
+        // A terminal log ends lines in `\r\n`, a doubly converted one in `\r\r\n`.
+        while let Some(shorter) = content.strip_suffix(b"\r") {
+            content = shorter;
+        }
+        let end = start + content.len();
+        let mut start = start;
+        if !self.prefix.is_empty() {
+            if content.starts_with(self.prefix.as_bytes()) {
+                start += self.prefix.len();
+            } else if self.prefix.trim_end().as_bytes() == content {
+                start = end;
+            }
+        }
+        LineRange { start, end, next, terminated }
+    }
+
+    /// All lines from an offset on.
+    pub fn lines_from(&self, start: usize) -> impl Iterator<Item = LineRange> + '_ {
+        let mut at = start;
+        std::iter::from_fn(move || {
+            if at >= self.source.text().len() {
+                return None;
+            }
+            let line = self.line_at(at);
+            at = line.next;
+            Some(line)
+        })
+    }
+
+    /// The content of a line.
+    #[must_use]
+    pub fn content(&self, line: LineRange) -> &str {
+        self.source.slice(line.start..line.end)
+    }
+
+    /// The command in force for `programs` (base names), and how it is known: the last one typed, else
+    /// the one given with `--command`.
+    #[must_use]
+    pub fn command(&self, programs: &[&str]) -> Option<(&Invocation, Known)> {
+        let ours = |call: &Invocation| programs.contains(&call.program.as_str());
+        let typed = self.typed.iter().rev().find(|(call, _)| ours(call));
+        let typed = typed.map(|(call, known)| (call, *known));
+        typed.or_else(|| self.given.as_ref().filter(|call| ours(call)).map(|call| (call, Known::Proven)))
+    }
+
+    /// Forgets the typed command: its output is over.
+    pub fn end_command(&mut self) {
+        self.typed.clear();
+    }
+
+    /// Name of the network namespace whose sockets are being read, where told.
+    #[must_use]
+    pub fn netns(&self) -> Option<Text> {
+        self.netns
+    }
+
+    /// Records an issue.
+    pub fn issue(&mut self, kind: IssueKind, at: Range<usize>, message: impl Into<String>) {
+        let at = Some(Span::new(self.builder.source(), at));
+        self.issues.push(CaptureIssue { kind, at, message: message.into() });
+    }
+
+    /// Ends a table: what it covers is added to its namespace, unless a tool error was met since the
+    /// last table began.
+    pub fn end_table(&mut self, coverage: Coverage) {
+        let coverage = match self.error {
+            true => coverage.spoiled(Missing::ToolError),
+            false => coverage,
+        };
+        self.error = false;
+        self.tables += 1;
+        let name = |text: Option<Text>| text.map(|text| self.builder.snapshot().text(text));
+        let here = name(self.netns);
+        match self.covered.iter().position(|(netns, _)| name(*netns) == here) {
+            Some(at) => {
+                if let Some((_, covered)) = self.covered.get_mut(at) {
+                    *covered = covered.best(coverage);
+                }
+            }
+            None => self.covered.push((self.netns, coverage)),
+        }
+    }
+
+    /// Says which format read something and why.
+    pub fn note_detection(&mut self, format: &'static str, detection: String) {
+        if self.format.is_none() {
+            self.format = Some(format);
+            self.detection = detection;
+        }
+    }
+
+    /// What was read so far, if anything; the transcript goes on with the next host.
+    pub fn take(&mut self) -> Option<Capture> {
+        let mut fresh = Builder::new(Arc::clone(&self.source));
+        fresh.snapshot_mut().host.name = self.next_host.take();
+        let builder = std::mem::replace(&mut self.builder, fresh);
+        let tables = std::mem::take(&mut self.tables);
+        let issues = std::mem::take(&mut self.issues);
+        let covered = std::mem::take(&mut self.covered);
+        self.netns = None;
+        self.error = false;
+        let format = self.format.take();
+        let detection = std::mem::take(&mut self.detection);
+        if tables == 0 && builder.snapshot().sockets().is_empty() && issues.iter().all(|issue| issue.kind == IssueKind::Ignored) {
+            return None;
+        }
+        let mut snapshot = builder.finish();
+        snapshot.origin.format = format.unwrap_or_default().to_owned();
+        snapshot.coverage =
+            covered.into_iter().map(|(_, coverage)| coverage).reduce(Coverage::worst).unwrap_or_default();
+        Some(Capture { snapshot, issues, detection })
+    }
+
+    /// Classifies a line that is no row and no header of `format`, and takes note of what it says.
+    pub fn line(&mut self, range: LineRange, format: &dyn CaptureFormat) -> Line {
+        let source = Arc::clone(&self.source);
+        let line = source.slice(range.start..range.end);
+        let trimmed = line.trim();
+        if trimmed.is_empty() {
+            return Line::Blank;
+        }
+        if let Some(host) = banner_host(trimmed) {
+            return self.host(host);
+        }
+        if let Some(name) = netns_marker(trimmed) {
+            let start = range.start + (name.as_ptr() as usize - line.as_ptr() as usize);
+            let at = crate::snapshot::At::new(start..start + name.len());
+            self.netns = Some(self.builder.text(at));
+            return Line::Netns;
+        }
+        if is_tool_error(trimmed) {
+            self.error = true;
+            self.issue(
+                IssueKind::ToolError,
+                range.start..range.end,
+                "the tool said that it could not read something",
+            );
+            return Line::ToolError;
+        }
+        if is_chatter(trimmed) {
+            if let Some(command) = watched_command(trimmed) {
+                self.typed = command::parse(command)
+                    .into_iter()
+                    .map(|call| (Invocation { watched: true, ..call }, Known::Proven))
+                    .collect();
+            }
+            return Line::Chatter;
+        }
+        if let Some(prompt) = prompt(line) {
+            let (host, root) = (prompt.host, prompt.root);
+            let typed = prompt.command.to_owned();
+            if let Some(host) = host {
+                match self.host(host) {
+                    Line::OtherHost => return Line::OtherHost,
+                    _ => {}
+                }
+            }
+            self.typed = command::parse(&typed)
+                .into_iter()
+                .map(|call| (Invocation { root: call.root || root, ..call }, Known::Proven))
+                .collect();
+            if !typed.trim().is_empty() && self.builder.snapshot().origin.command.is_none()
+                && self.typed.iter().any(|(call, _)| matches!(call.program.as_str(), "ss" | "netstat"))
+            {
+                self.builder.snapshot_mut().origin.command = Some(typed.trim().to_owned());
+            }
+            return Line::Prompt;
+        }
+        if let Some(call) = bare_command(trimmed) {
+            if self.typed.iter().all(|(known, _)| known.program != call.program) {
+                self.typed = vec![(call, Known::Presumed)];
+            }
+            return Line::Prompt;
+        }
+        if other_output(trimmed).is_some() {
+            return Line::OtherOutput;
+        }
+        let foreign = |other: &&&dyn CaptureFormat| {
+            other.name() != format.name() && other.header(line).is_some()
+        };
+        if FORMATS.iter().find(foreign).is_some() {
+            return Line::OtherFormat;
+        }
+        Line::Unknown
+    }
+
+    /// Takes note of the host that the text names; [`Line::OtherHost`] when it is another one than
+    /// before and something was read already.
+    fn host(&mut self, host: &str) -> Line {
+        let fresh = self.tables == 0 && self.builder.snapshot().sockets().is_empty();
+        let known = self.builder.snapshot().host.name.clone();
+        match known {
+            Some(known) if known != host && !fresh => {
+                self.next_host = Some(host.to_owned());
+                Line::OtherHost
+            }
+            Some(known) if known == host => Line::Chatter,
+            _ => {
+                self.builder.snapshot_mut().host.name = Some(host.to_owned());
+                Line::Chatter
+            }
+        }
+    }
+}
+
+/// Coverage of `transports` times `families` with the same cell.
+impl Coverage {
+    /// Covered where both the transport and the family are listed; elsewhere absent, with the reason.
+    #[must_use]
+    pub fn of(
+        transports: &[crate::snapshot::Transport],
+        families: &[crate::snapshot::Family],
+        cell: Cell,
+    ) -> Self {
+        let mut coverage = Self::default();
+        for &transport in transports {
+            for family in crate::snapshot::Family::ALL {
+                let cell = match families.contains(&family) {
+                    true => cell,
+                    false => Cell::Absent(Missing::FamilyNotShown),
+                };
+                coverage.set(transport, family, cell);
+            }
+        }
+        coverage
+    }
+}
+
+/// A prefix that stands before every line: `node7: ` (clush, pdsh), `> ` (mail quotes), `web01 | `.
+fn common_prefix(text: &str) -> &str {
+    let lines = || text.lines().filter(|line| !line.trim().is_empty()).take(200);
+    let Some(first) = lines().next() else { return "" };
+    let candidate = if let Some(rest) = first.strip_prefix('>') {
+        let quotes = 1 + rest.len() - rest.trim_start_matches(['>', ' ']).len();
+        first.get(..quotes).unwrap_or_default()
+    } else {
+        let end = first.find([' ', '\t']).unwrap_or(first.len());
+        let word = first.get(..end).unwrap_or_default();
+        let after = first.get(end..).unwrap_or_default();
+        let blanks = after.len() - after.trim_start_matches(' ').len();
+        let host = |name: &str| !name.is_empty() && !name.contains([':', '/', '@', '$', '#']);
+        if word.strip_suffix(':').is_some_and(host) {
+            first.get(..end + blanks.min(1)).unwrap_or_default()
+        } else if host(word) && after.trim_start().starts_with("| ") && !first.ends_with(">>") {
+            let bar = first.find("| ").unwrap_or_default();
+            first.get(..bar + 2).unwrap_or_default()
+        } else {
+            ""
+        }
+    };
+    let bare = candidate.trim_end();
+    let all = lines().all(|line| line.starts_with(candidate) || line == bare);
+    if all && lines().count() > 1 { candidate } else { "" }
+}
+
+/// The host that a common prefix names.
+fn host_of_prefix(prefix: &str) -> Option<&str> {
+    let name = prefix.trim_end().trim_end_matches([':', '|']).trim();
+    (!name.is_empty() && !name.starts_with('>')).then_some(name)
+}
+
+/// `web01 | CHANGED | rc=0 >>`, as `ansible -m command` prints before each host's output, and
+/// `==> web01 <==`-like heads of host names are not taken: those name files.
+fn banner_host(line: &str) -> Option<&str> {
+    let (host, rest) = line.split_once(" | ")?;
+    let known = ["CHANGED", "SUCCESS", "FAILED", "UNREACHABLE!", "SKIPPED"];
+    let state = rest.split([' ', '!']).next().unwrap_or_default();
+    (rest.ends_with(">>") && known.iter().any(|word| word.starts_with(state)) && !host.contains(' '))
+        .then_some(host)
+}
+
+/// The name in `netns: NAME`. Source: iproute2, ip/ipnetns.c `on_netns_exec`.
+fn netns_marker(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("netns: ")?;
+    (!name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
+}
+
+/// Lines on standard error of ss and netstat that mean that a table was not, or not wholly, read.
+/// Sources: iproute2 lib/libnetlink.c, misc/ss.c; net-tools netstat.c.
+fn is_tool_error(line: &str) -> bool {
+    const STARTS: &[&str] = &[
+        "RTNETLINK answers:",
+        "RTNETLINK1 answers:",
+        "Cannot open netlink socket",
+        "Cannot bind netlink socket",
+        "Cannot send dump request",
+        "Cannot talk to rtnetlink",
+        "Error: ",
+        "EOF on netlink",
+        "Dump was interrupted",
+        "Dump terminated",
+        "netlink receive error",
+        "warning, got bogus",
+        "netstat: ",
+        "ss: ",
+        "Failed to open cgroup2",
+        "Failed to find cgroup2 mount",
+        "TCPDIAG answers",
+        "open(\"/proc",
+        "/proc/net/",
+        "fopen(",
+    ];
+    STARTS.iter().any(|start| line.starts_with(start))
+        || line.contains("no support for `")
+        || line.ends_with(": command not found")
+        || line.ends_with(": not found")
+}
+
+/// Text around tables that carries no row.
+fn is_chatter(line: &str) -> bool {
+    const STARTS: &[&str] = &[
+        "[sudo] ",
+        "Password:",
+        "password for ",
+        "(Not all processes could be identified",
+        "will not be shown, you would have to be root",
+        "(No info could be read for \"-p\"",
+        "Every ",
+        "Script started on ",
+        "Script done on ",
+        "Last login:",
+        "Connection to ",
+        "Shared connection to ",
+        "Defaulted container ",
+        "Warning: Permanently added ",
+        "Pseudo-terminal will not be allocated",
+        "```",
+        "~~~",
+        "sudo: unable to resolve host",
+        "total 0",
+        "COLUMNS=",
+    ];
+    STARTS.iter().any(|start| line.starts_with(start))
+        || (line.starts_with('\u{FF08}') || line.starts_with("root ") && line.ends_with('\u{FF09}'))
+        || line.chars().all(|c| matches!(c, '-' | '=' | '_' | '*' | '#' | '.')) && line.len() > 2
+}
+
+/// The command of `Every 2.0s: ss -tln    host: date`, as watch(1) prints it.
+fn watched_command(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("Every ")?.split_once(": ")?.1;
+    Some(rest.split("  ").next().unwrap_or(rest).trim())
+}
+
+/// Output that is known to be no list of sockets: what it is.
+#[must_use]
+pub fn other_output(line: &str) -> Option<&'static str> {
+    Some(match () {
+        () if line.starts_with("Total: ") && line[5..].trim_start().starts_with(|c: char| c.is_ascii_digit()) => {
+            "the summary of `ss -s`"
+        }
+        () if line.starts_with("Transport Total") => "the summary of `ss -s`",
+        () if line.starts_with("Kernel Interface table") => "an interface table",
+        () if line.starts_with("Iface ") => "an interface table",
+        () if line.starts_with("Kernel IP routing table") => "a routing table",
+        () if line.starts_with("Kernel IPv6 routing table") => "a routing table",
+        () if line.starts_with("Destination ") && line.contains("Gateway") => "a routing table",
+        () if line.starts_with("IPv6/IPv4 Group Memberships") => "a list of multicast groups",
+        () if line == "Ip:" || line == "Tcp:" || line == "Icmp:" || line == "Udp:" => {
+            "protocol statistics"
+        }
+        () if line.starts_with("usage: netstat") || line.starts_with("Usage: ss ") => "usage text",
+        () if line.starts_with("Usage:") || line.starts_with("usage:") => "usage text",
+        () if line.starts_with("ss utility, iproute2") => "the version of ss",
+        () if line.starts_with("net-tools ") => "the version of netstat",
+        () if line.starts_with("NS TYPE ") => "a list of namespaces",
+        _ => return None,
+    })
+}
+
+/// A line that is nothing but a call of ss or netstat, as an echo of what was typed.
+fn bare_command(line: &str) -> Option<Invocation> {
+    let calls = command::parse(line);
+    let call = calls.into_iter().find(|call| matches!(call.program.as_str(), "ss" | "netstat"))?;
+    let shaped = call.args.iter().all(|arg| arg.starts_with('-') || arg.chars().all(|c| c.is_ascii_lowercase()));
+    (shaped && line.len() < 200).then_some(call)
+}
+
+/// Takes a prompt off a line: `$ `, `# `, `user@host:~$ `, `[user@host dir]# `, `/ # `, `❯ `, `➜ `,
+/// `PS C:\> `, `host# `; markdown escapes in it are read through.
+#[must_use]
+pub fn prompt(line: &str) -> Option<Prompt<'_>> {
+    let line = line.trim_start();
+    let mark = |c: char| matches!(c, '$' | '#' | '%' | '❯' | '➜' | 'λ');
+    let found = |head: &str, mark: char, command| {
+        let host = prompt_host(head);
+        Some(Prompt { host: host.and_then(|host| line.get(host)), root: mark == '#', command })
+    };
+    if let Some(rest) = line.strip_prefix("PS ")
+        && let Some((_, command)) = rest.split_once("> ")
+    {
+        return Some(Prompt { host: None, root: false, command: command.trim() });
+    }
+    for (at, c) in line.char_indices().take(120) {
+        if !mark(c) {
+            continue;
+        }
+        let after = line.get(at + c.len_utf8()..).unwrap_or_default();
+        if !(after.is_empty() || after.starts_with(' ')) {
+            continue;
+        }
+        let head = line.get(..at).unwrap_or_default();
+        let plain = head.trim_end().trim_end_matches('\\');
+        // A prompt is short and names a user, a place or nothing; a sentence or a row does not.
+        let looks = plain.is_empty()
+            || plain.ends_with([']', ')', '~', '/', '>'])
+            || plain.contains('@') && plain.split_whitespace().count() <= 3
+            || plain.starts_with(['/', '~', '(']) && plain.split_whitespace().count() <= 2
+            || !plain.contains(char::is_whitespace) && !plain.contains('"') && plain.len() <= 40;
+        if !looks {
+            return None;
+        }
+        // `➜  ~ cmd` names the place after the mark.
+        return found(head, c, after.trim());
+    }
+    None
+}
+
+/// Range of the host name in what stands before a prompt's mark.
+fn prompt_host(head: &str) -> Option<Range<usize>> {
+    let at = head.find('@')?;
+    let start = at + 1;
+    let rest = head.get(start..)?;
+    let len = rest
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')))
+        .unwrap_or(rest.len());
+    (len > 0).then_some(start..start + len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts() {
+        for (line, host, root, command) in [
+            ("$ ss -ltn", None, false, "ss -ltn"),
+            ("# ss -ltn", None, true, "ss -ltn"),
+            ("root@vagrant:~# ss  -ntlp", Some("vagrant"), true, "ss  -ntlp"),
+            ("mike@host2:~$ ss -tulwn", Some("host2"), false, "ss -tulwn"),
+            ("[root@localhost vagrant]# semodule -l | grep nginx", Some("localhost"), true, "semodule -l | grep nginx"),
+            ("[chenchen@dev3_10.211.21.18 ~]$ ", Some("dev3_10.211.21.18"), false, ""),
+            ("/ # netstat -tulpn", None, true, "netstat -tulpn"),
+            ("david\\@david-vm-ether:\\~\\$ netstat -tnlp", Some("david-vm-ether"), false, "netstat -tnlp"),
+            ("PS C:\\> netstat -ano", None, false, "netstat -ano"),
+            ("❯ ss -ltn", None, false, "ss -ltn"),
+            ("web01$ ss -ltn", None, false, "ss -ltn"),
+        ] {
+            let found = prompt(line).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!((found.host, found.root, found.command), (host, root, command), "{line}");
+        }
+        for line in [
+            "tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:((\"a # b\",pid=1,fd=3))",
+            "tcp   0  0 0.0.0.0:22  0.0.0.0:*  LISTEN  485/sshd -D # x",
+            "this costs 5 $ or so",
+            "Netid State",
+        ] {
+            assert_eq!(prompt(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn prefixes() {
+        assert_eq!(common_prefix("node7: a\nnode7: b\n"), "node7: ");
+        assert_eq!(common_prefix("> a\n> b\n>\n"), "> ");
+        assert_eq!(common_prefix("node7: a\nb\n"), "");
+        assert_eq!(common_prefix("tcp a\ntcp b\n"), "");
+        assert_eq!(host_of_prefix("node7: "), Some("node7"));
+        assert_eq!(host_of_prefix("> "), None);
+    }
+
+    #[test]
+    fn banners_and_markers() {
+        assert_eq!(banner_host("web01 | CHANGED | rc=0 >>"), Some("web01"));
+        assert_eq!(banner_host("a | b"), None);
+        assert_eq!(netns_marker("netns: red"), Some("red"));
+        assert_eq!(watched_command("Every 2.0s: netstat -ntlpu      Tue May  3 15:56:11 2022"), Some("netstat -ntlpu"));
+    }
+}

@@ -1,0 +1,21 @@
+//! Exposure policy auditor: which sockets may listen where, checked against evidence.
+//!
+//! Data flows one way: bytes, capture reader, [`snapshot`], [`audit`] by a compiled [`policy`],
+//! findings, [`report`], exit code. Only [`cli`] touches files, environment, clock or terminal;
+//! everything else is a pure function of its arguments. `ARCHITECTURE.md` draws the map.
+//!
+//! The Rust API serves the binary, the tests and the fuzz targets and is not a stable interface;
+//! the command line, the policy language, diagnostic codes, exit codes and JSON are.
+
+pub mod address;
+pub mod audit;
+pub mod capture;
+pub mod cli;
+pub mod listing;
+pub mod policy;
+pub mod report;
+pub mod safe;
+pub mod services;
+pub mod snapshot;
+pub mod source;
+pub mod truth;

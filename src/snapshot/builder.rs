@@ -1,0 +1,106 @@
+//! How readers fill a [`Snapshot`].
+
+use std::sync::Arc;
+
+use super::{At, Details, Owner, Snapshot, Socket, Text};
+use crate::source::{SourceFile, SourceId, to_u32};
+
+/// Fills a snapshot, row by row.
+///
+/// Owners are added before the socket that they hold: [`Builder::socket`] takes all that were added
+/// since the last one.
+#[derive(Debug, Default)]
+pub struct Builder {
+    snapshot: Snapshot,
+    taken: usize,
+}
+
+impl Builder {
+    /// A snapshot of `source`, which becomes the first text that spans and strings point into.
+    #[must_use]
+    pub fn new(source: Arc<SourceFile>) -> Self {
+        let mut builder = Self::default();
+        builder.snapshot.origin.path = source.name().to_owned();
+        builder.snapshot.sources.add(source);
+        builder
+    }
+
+    /// The snapshot so far.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Host, origin, coverage and interfaces, to be filled in.
+    pub fn snapshot_mut(&mut self) -> &mut Snapshot {
+        &mut self.snapshot
+    }
+
+    /// The text that the snapshot is read from.
+    #[must_use]
+    pub fn source(&self) -> SourceId {
+        SourceId(0)
+    }
+
+    /// A string that stands in the text of [`Builder::source`], by its byte range.
+    #[must_use]
+    pub fn text(&self, at: At) -> Text {
+        Text { start: at.start, len: at.len }
+    }
+
+    /// A string that does not stand in the text as it is: it is copied.
+    pub fn pooled(&mut self, text: &str) -> Text {
+        let start = to_u32(self.snapshot.pool.len());
+        self.snapshot.pool.push_str(text);
+        Text { start: start | Text::POOLED, len: to_u32(text.len()) }
+    }
+
+    /// Adds an owner of the socket that comes next.
+    pub fn owner(&mut self, owner: Owner) {
+        self.snapshot.owners.push(owner);
+    }
+
+    /// Forgets the owners that were added since the last socket.
+    pub fn forget_owners(&mut self) {
+        self.snapshot.owners.truncate(self.taken);
+    }
+
+    /// How many owners the socket that comes next has so far.
+    #[must_use]
+    pub fn pending_owners(&self) -> usize {
+        self.snapshot.owners.len() - self.taken
+    }
+
+    /// Gives a socket its rarer facts.
+    pub fn details(&mut self, socket: &mut Socket, details: Details) {
+        if details != Details::default() {
+            socket.details = Some(to_u32(self.snapshot.details.len()));
+            self.snapshot.details.push(details);
+        }
+    }
+
+    /// Adds a socket with the owners that were added since the last one.
+    pub fn socket(&mut self, mut socket: Socket) {
+        socket.owners_start = to_u32(self.taken);
+        socket.owners_len = to_u32(self.snapshot.owners.len() - self.taken);
+        self.taken = self.snapshot.owners.len();
+        self.snapshot.sockets.push(socket);
+    }
+
+    /// The sockets so far, for what only the whole capture tells (what `*` means in it).
+    pub fn sockets_mut(&mut self) -> &mut [Socket] {
+        &mut self.snapshot.sockets
+    }
+
+    /// The rarer facts of a socket, to be changed.
+    pub fn details_mut(&mut self, index: u32) -> Option<&mut Details> {
+        self.snapshot.details.get_mut(index as usize)
+    }
+
+    /// The snapshot.
+    #[must_use]
+    pub fn finish(mut self) -> Snapshot {
+        self.forget_owners();
+        self.snapshot
+    }
+}

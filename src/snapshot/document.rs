@@ -1,0 +1,306 @@
+//! The JSON of a snapshot, schema `socklint/snapshot/1`.
+//!
+//! `list -f json` and `-f ndjson` write it, and every command reads it back with nothing lost. Keys
+//! are only ever added within a schema version. Fields of [`SnapshotDocument`] and below are the
+//! specification; what is `None` or empty where marked so is left out.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{
+    Address, Cell, Coverage, Device, Family, NameKind, Owner, Port, Snapshot, Socket, Text,
+};
+
+/// The value of `schema`.
+pub const SCHEMA: &str = "socklint/snapshot/1";
+
+/// One snapshot.
+#[derive(Debug, Serialize)]
+pub struct SnapshotDocument<'a> {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// The host.
+    pub host: HostDocument<'a>,
+    /// The evidence.
+    pub source: SourceDocument<'a>,
+    /// `transport/family` to `proven`, `presumed` or `absent`. TCP and UDP always stand here; a
+    /// transport that does not is absent.
+    pub coverage: BTreeMap<String, &'static str>,
+    /// `transport/family` to the id of the reason, for what is absent for another reason than that
+    /// the evidence does not show the transport. Left out when empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub coverage_missing: BTreeMap<String, &'static str>,
+    /// The listeners, in the order of the evidence.
+    pub sockets: Vec<SocketDocument<'a>>,
+    /// The interfaces, or `null` when the evidence does not say.
+    pub interfaces: Option<Vec<InterfaceDocument<'a>>>,
+}
+
+/// The host of a snapshot.
+#[derive(Debug, Serialize)]
+pub struct HostDocument<'a> {
+    /// Its name, or `null`.
+    pub name: Option<&'a str>,
+    /// Its labels.
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+/// Where a snapshot comes from.
+#[derive(Debug, Serialize)]
+pub struct SourceDocument<'a> {
+    /// `observed`, `declared` or `external`.
+    pub kind: &'static str,
+    /// Name of the capture format.
+    pub format: &'a str,
+    /// The path as given; `-` for standard input.
+    pub path: &'a str,
+    /// The command that made the capture, or `null`.
+    pub command: Option<&'a str>,
+    /// RFC 3339 moment of the capture, or `null`.
+    pub captured_at: Option<&'a str>,
+    /// SHA-256 of the capture's bytes, lower-case hex.
+    pub sha256: String,
+}
+
+/// One listener.
+#[derive(Debug, Serialize)]
+pub struct SocketDocument<'a> {
+    /// `tcp`, `udp`, `sctp`, `dccp`, `udplite`, `raw`; `mptcp` for a row of the MPTCP table.
+    pub transport: &'static str,
+    /// `listen`, or `unconn` for a bound datagram or raw socket.
+    pub state: &'static str,
+    /// Canonical text of the address; `*` for a dual-stack wildcard that is shown so; `null` when
+    /// it is not known.
+    pub address: Option<String>,
+    /// What is printed where `address` is `null`. Else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_text: Option<&'a str>,
+    /// The port; the IP protocol of a raw socket; `null` when it is not known.
+    pub port: Option<u16>,
+    /// What is printed where that is no number. Else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_text: Option<&'a str>,
+    /// The bound device; `null` when there is none or it is not known (see `missing`).
+    pub interface: Option<&'a str>,
+    /// Scope of the address, or `null`.
+    pub scope: Option<&'static str>,
+    /// The processes that hold it: `null` when the evidence does not say, `[]` when it says that
+    /// there is none.
+    pub processes: Option<Vec<ProcessDocument<'a>>>,
+    /// IPV6_V6ONLY. Left out when the evidence does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub v6only: Option<bool>,
+    /// User id. Left out when not known, as are the keys below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// User name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<&'a str>,
+    /// Inode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
+    /// systemd unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<&'a str>,
+    /// Container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<&'a str>,
+    /// Control group path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<&'a str>,
+    /// Network namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netns: Option<&'a str>,
+    /// Facts that rest on the layout or a name table: `transport`, `port`. Left out when empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub presumed: Vec<&'static str>,
+    /// Why facts are not, or not wholly, known: `address`, `port`, `interface`, `processes` to the
+    /// id of the reason. Left out when empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<&'static str, &'static str>,
+    /// 1-based line in the capture.
+    pub line: usize,
+}
+
+/// One process.
+#[derive(Debug, Serialize)]
+pub struct ProcessDocument<'a> {
+    /// The name as printed, or `null`.
+    pub name: Option<&'a str>,
+    /// Process id, or `null`.
+    pub pid: Option<u32>,
+    /// File descriptor, or `null`.
+    pub fd: Option<u32>,
+    /// What the name is, where it is not the kernel's name, whole: `comm-cut`, `argv`, `argv-cut`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_kind: Option<&'static str>,
+}
+
+/// One interface.
+#[derive(Debug, Serialize)]
+pub struct InterfaceDocument<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its addresses with prefix lengths: `10.0.0.5/24`.
+    pub addresses: Vec<String>,
+}
+
+/// Names of [`NameKind`] in JSON; the whole kernel name has none.
+pub const NAME_KINDS: [(NameKind, &str); 3] = [
+    (NameKind::CommCut, "comm-cut"),
+    (NameKind::Argv, "argv"),
+    (NameKind::ArgvCut, "argv-cut"),
+];
+
+/// `tcp/ipv4`, the keys of `coverage`.
+#[must_use]
+pub fn coverage_key(transport: super::Transport, family: Family) -> String {
+    format!("{}/{}", transport.name(), family.name())
+}
+
+impl<'a> SnapshotDocument<'a> {
+    /// The document of a snapshot.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        let origin = &snapshot.origin;
+        let hash = || snapshot.sources.files().first().map(|file| file.sha256()).unwrap_or_default();
+        Self {
+            schema: SCHEMA,
+            host: HostDocument {
+                name: snapshot.host.name.as_deref(),
+                labels: &snapshot.host.labels,
+            },
+            source: SourceDocument {
+                kind: origin.vantage.name(),
+                format: &origin.format,
+                path: &origin.path,
+                command: origin.command.as_deref(),
+                captured_at: origin.captured_at.as_deref(),
+                sha256: origin.sha256.clone().unwrap_or_else(hash),
+            },
+            coverage: coverage(&snapshot.coverage),
+            coverage_missing: coverage_missing(&snapshot.coverage),
+            sockets: snapshot
+                .sockets()
+                .iter()
+                .map(|socket| SocketDocument::new(snapshot, socket))
+                .collect(),
+            interfaces: snapshot.interfaces.as_ref().map(|interfaces| {
+                interfaces
+                    .iter()
+                    .map(|interface| InterfaceDocument {
+                        name: &interface.name,
+                        addresses: interface
+                            .addresses
+                            .iter()
+                            .map(|(address, prefix)| format!("{address}/{prefix}"))
+                            .collect(),
+                    })
+                    .collect()
+            }),
+        }
+    }
+}
+
+fn coverage(coverage: &Coverage) -> BTreeMap<String, &'static str> {
+    let always = |transport| matches!(transport, super::Transport::Tcp | super::Transport::Udp);
+    coverage
+        .iter()
+        .filter(|(transport, _, cell)| always(*transport) || !matches!(cell, Cell::Absent(_)))
+        .map(|(transport, family, cell)| (coverage_key(transport, family), cell.name()))
+        .collect()
+}
+
+fn coverage_missing(coverage: &Coverage) -> BTreeMap<String, &'static str> {
+    coverage
+        .iter()
+        .filter_map(|(transport, family, cell)| match cell {
+            Cell::Absent(crate::truth::Missing::TransportNotShown) => None,
+            Cell::Absent(reason) => Some((coverage_key(transport, family), reason.id())),
+            Cell::Proven | Cell::Presumed => None,
+        })
+        .collect()
+}
+
+impl<'a> SocketDocument<'a> {
+    /// The document of one socket.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, socket: &Socket) -> Self {
+        let details = snapshot.details(socket);
+        let text = |text: Option<Text>| text.map(|text| snapshot.text(text));
+        let mut missing = BTreeMap::new();
+        let address = match socket.address {
+            Address::Ip(ip) => Some(ip.to_string()),
+            Address::Dual => Some("*".to_owned()),
+            Address::Star => {
+                missing.insert("address", crate::truth::Missing::AddressStar.id());
+                Some("*".to_owned())
+            }
+            Address::Missing(reason) => {
+                missing.insert("address", reason.id());
+                None
+            }
+        };
+        let port = match socket.port {
+            Port::Number(port) => Some(port),
+            Port::Missing(reason) => {
+                missing.insert("port", reason.id());
+                None
+            }
+        };
+        if let Device::Missing(reason) = socket.device {
+            missing.insert("interface", reason.id());
+        }
+        if let Some(reason) = socket.owners_missing {
+            missing.insert("processes", reason.id());
+        }
+        let owners = snapshot.owners(socket);
+        let mut presumed = Vec::new();
+        if socket.transport_inferred {
+            presumed.push("transport");
+        }
+        if socket.port_resolved {
+            presumed.push("port");
+        }
+        Self {
+            transport: if socket.mptcp { "mptcp" } else { socket.transport.name() },
+            state: if socket.transport.is_stream() { "listen" } else { "unconn" },
+            address,
+            address_text: text(details.address_text),
+            port,
+            port_text: text(details.port_text),
+            interface: snapshot.device(socket),
+            scope: socket.scope().map(crate::address::Scope::name),
+            processes: (!owners.is_empty() || socket.owners_missing.is_none())
+                .then(|| owners.iter().map(|owner| ProcessDocument::new(snapshot, owner)).collect()),
+            v6only: socket.v6only,
+            uid: details.uid,
+            user: text(details.user),
+            inode: details.inode,
+            unit: text(details.unit),
+            container: text(details.container),
+            cgroup: text(details.cgroup),
+            netns: text(details.netns),
+            presumed,
+            missing,
+            line: snapshot.line(socket),
+        }
+    }
+}
+
+impl<'a> ProcessDocument<'a> {
+    /// The document of one process.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, owner: &Owner) -> Self {
+        Self {
+            name: owner.name.map(|name| snapshot.text(name)),
+            pid: owner.pid,
+            fd: owner.fd,
+            name_kind: NAME_KINDS
+                .into_iter()
+                .find(|(kind, _)| *kind == owner.kind)
+                .map(|(_, name)| name),
+        }
+    }
+}
