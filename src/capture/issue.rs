@@ -1,6 +1,7 @@
 //! What is wrong with a capture, as diagnostics on its lines.
 
 use crate::source::Span;
+use crate::truth::Missing;
 
 /// How bad an issue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +94,24 @@ impl IssueKind {
             | Self::BadSnapshot => Severity::Error,
             Self::ToolError | Self::ForgedRow | Self::AmbiguousOwner => Severity::Warning,
             Self::Ignored => Severity::Note,
+        }
+    }
+
+    /// Why absence proves nothing any more in a capture with such an issue; `None` when no row is
+    /// lost by it.
+    #[must_use]
+    pub fn spoils(self) -> Option<Missing> {
+        match self {
+            Self::CutOff => Some(Missing::CutOff),
+            Self::ToolError => Some(Missing::ToolError),
+            Self::Empty
+            | Self::Binary
+            | Self::UnknownFormat
+            | Self::NotSockets
+            | Self::RowUnread
+            | Self::BadJson
+            | Self::BadSnapshot => Some(Missing::RowUnread),
+            Self::ForgedRow | Self::AmbiguousOwner | Self::Ignored => None,
         }
     }
 

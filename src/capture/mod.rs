@@ -83,6 +83,15 @@ pub struct Capture {
 }
 
 impl Capture {
+    /// What was read, with the coverage that the issues leave ([`IssueKind::spoils`]).
+    #[must_use]
+    pub fn new(mut snapshot: Snapshot, issues: Vec<CaptureIssue>, detection: String) -> Self {
+        for reason in issues.iter().filter_map(|issue| issue.kind.spoils()) {
+            snapshot.coverage = snapshot.coverage.spoiled(reason);
+        }
+        Self { snapshot, issues, detection }
+    }
+
     /// The worst of the issues.
     #[must_use]
     pub fn severity(&self, lenient: bool) -> Option<Severity> {
@@ -208,11 +217,8 @@ fn refuse(
     let id = snapshot.sources.add(source);
     apply(&mut snapshot, options);
     let at = at.map(|range| Span::new(id, range));
-    Capture {
-        snapshot,
-        issues: vec![CaptureIssue { kind, at, message }],
-        detection: "no known format".to_owned(),
-    }
+    let issues = vec![CaptureIssue { kind, at, message }];
+    Capture::new(snapshot, issues, "no known format".to_owned())
 }
 
 /// A text without any table of a known format: says what it is instead, where that can be told.

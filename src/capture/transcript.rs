@@ -82,14 +82,18 @@ pub struct Transcript {
     issues: Vec<CaptureIssue>,
     given: Option<Invocation>,
     typed: Vec<(Invocation, Known)>,
+    /// How many tables were read since it was typed.
+    typed_tables: usize,
     netns: Option<Text>,
     /// Coverage of each namespace met so far: sections of one namespace add up, namespaces do not.
     covered: Vec<(Option<Text>, Coverage)>,
     next_host: Option<String>,
+    next_announced: bool,
+    /// A banner promised the evidence of this host.
+    announced: bool,
     tables: usize,
     format: Option<&'static str>,
     detection: String,
-    error: bool,
 }
 
 impl Transcript {
@@ -110,13 +114,15 @@ impl Transcript {
             issues: Vec::new(),
             given,
             typed: Vec::new(),
+            typed_tables: 0,
             netns: None,
             covered: Vec::new(),
             next_host: None,
+            next_announced: false,
+            announced: false,
             tables: 0,
             format: None,
             detection: String::new(),
-            error: false,
         }
     }
 
@@ -208,10 +214,16 @@ impl Transcript {
     /// The command in force for `programs` (base names), and how it is known: the last one typed, else
     /// the one given with `--command`.
     #[must_use]
+    ///
+    /// Of several calls on one line (`ss -ltn; ss -lun`) each table takes the next one; where one of
+    /// them filters, it is not known which one printed the table, so the filtering one is taken.
     pub fn command(&self, programs: &[&str]) -> Option<(&Invocation, Known)> {
         let ours = |call: &Invocation| programs.contains(&call.program.as_str());
-        let typed = self.typed.iter().rev().find(|(call, _)| ours(call));
-        let typed = typed.map(|(call, known)| (call, *known));
+        let typed: Vec<&(Invocation, Known)> =
+            self.typed.iter().filter(|(call, _)| ours(call)).collect();
+        let filtered = typed.iter().find(|(call, _)| call.filter.is_some()).copied();
+        let next = typed.get(self.typed_tables).or(typed.last()).copied();
+        let typed = filtered.or(next).map(|(call, known)| (call, *known));
         typed.or_else(|| self.given.as_ref().filter(|call| ours(call)).map(|call| (call, Known::Proven)))
     }
 
@@ -232,15 +244,11 @@ impl Transcript {
         self.issues.push(CaptureIssue { kind, at, message: message.into() });
     }
 
-    /// Ends a table: what it covers is added to its namespace, unless a tool error was met since the
-    /// last table began.
+    /// Ends a table: what it covers is added to its namespace. Issues that lose rows spoil the
+    /// coverage of the whole capture in the end ([`IssueKind::spoils`]).
     pub fn end_table(&mut self, coverage: Coverage) {
-        let coverage = match self.error {
-            true => coverage.spoiled(Missing::ToolError),
-            false => coverage,
-        };
-        self.error = false;
         self.tables += 1;
+        self.typed_tables += 1;
         let name = |text: Option<Text>| text.map(|text| self.builder.snapshot().text(text));
         let here = name(self.netns);
         match self.covered.iter().position(|(netns, _)| name(*netns) == here) {
@@ -265,22 +273,30 @@ impl Transcript {
     pub fn take(&mut self) -> Option<Capture> {
         let mut fresh = Builder::new(Arc::clone(&self.source));
         fresh.snapshot_mut().host.name = self.next_host.take();
+        let announced = std::mem::replace(&mut self.announced, std::mem::take(&mut self.next_announced));
+        if announced {
+            // The next host's evidence is not what this host's prompt asked for.
+            self.typed.clear();
+        }
         let builder = std::mem::replace(&mut self.builder, fresh);
         let tables = std::mem::take(&mut self.tables);
-        let issues = std::mem::take(&mut self.issues);
+        let mut issues = std::mem::take(&mut self.issues);
         let covered = std::mem::take(&mut self.covered);
         self.netns = None;
-        self.error = false;
         let format = self.format.take();
         let detection = std::mem::take(&mut self.detection);
-        if tables == 0 && builder.snapshot().sockets().is_empty() && issues.iter().all(|issue| issue.kind == IssueKind::Ignored) {
+        let nothing = tables == 0 && builder.snapshot().sockets().is_empty();
+        if nothing && announced {
+            let message = "a host is announced here, and no list of sockets follows".to_owned();
+            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: None, message });
+        } else if nothing && issues.iter().all(|issue| issue.kind == IssueKind::Ignored) {
             return None;
         }
         let mut snapshot = builder.finish();
         snapshot.origin.format = format.unwrap_or_default().to_owned();
         snapshot.coverage =
             covered.into_iter().map(|(_, coverage)| coverage).reduce(Coverage::worst).unwrap_or_default();
-        Some(Capture { snapshot, issues, detection })
+        Some(Capture::new(snapshot, issues, detection))
     }
 
     /// Classifies a line that is no row and no header of `format`, and takes note of what it says.
@@ -292,7 +308,7 @@ impl Transcript {
             return Line::Blank;
         }
         if let Some(host) = banner_host(trimmed) {
-            return self.host(host);
+            return self.host(host, true);
         }
         if let Some(name) = netns_marker(trimmed) {
             let start = range.start + (name.as_ptr() as usize - line.as_ptr() as usize);
@@ -301,7 +317,6 @@ impl Transcript {
             return Line::Netns;
         }
         if is_tool_error(trimmed) {
-            self.error = true;
             self.issue(
                 IssueKind::ToolError,
                 range.start..range.end,
@@ -311,6 +326,7 @@ impl Transcript {
         }
         if is_chatter(trimmed) {
             if let Some(command) = watched_command(trimmed) {
+                self.typed_tables = 0;
                 self.typed = command::parse(command)
                     .into_iter()
                     .map(|call| (Invocation { watched: true, ..call }, Known::Proven))
@@ -322,11 +338,11 @@ impl Transcript {
             let (host, root) = (prompt.host, prompt.root);
             let typed = prompt.command.to_owned();
             if let Some(host) = host {
-                match self.host(host) {
-                    Line::OtherHost => return Line::OtherHost,
-                    _ => {}
+                if self.host(host, false) == Line::OtherHost {
+                    return Line::OtherHost;
                 }
             }
+            self.typed_tables = 0;
             self.typed = command::parse(&typed)
                 .into_iter()
                 .map(|call| (Invocation { root: call.root || root, ..call }, Known::Proven))
@@ -340,6 +356,7 @@ impl Transcript {
         }
         if let Some(call) = bare_command(trimmed) {
             if self.typed.iter().all(|(known, _)| known.program != call.program) {
+                self.typed_tables = 0;
                 self.typed = vec![(call, Known::Presumed)];
             }
             return Line::Prompt;
@@ -358,20 +375,22 @@ impl Transcript {
 
     /// Takes note of the host that the text names; [`Line::OtherHost`] when it is another one than
     /// before and something was read already.
-    fn host(&mut self, host: &str) -> Line {
+    ///
+    /// A `banner` stands before a host's evidence, so what was read before it is of another host. A
+    /// prompt may also stand after it: it names the host of what nobody has named yet.
+    fn host(&mut self, host: &str, banner: bool) -> Line {
         let fresh = self.tables == 0 && self.builder.snapshot().sockets().is_empty();
         let known = self.builder.snapshot().host.name.clone();
-        match known {
-            Some(known) if known != host && !fresh => {
-                self.next_host = Some(host.to_owned());
-                Line::OtherHost
-            }
-            Some(known) if known == host => Line::Chatter,
-            _ => {
-                self.builder.snapshot_mut().host.name = Some(host.to_owned());
-                Line::Chatter
-            }
+        let same = known.as_deref() == Some(host);
+        let before = if banner { fresh && (known.is_none() || !self.announced) } else { fresh || known.is_none() };
+        if same || before {
+            self.builder.snapshot_mut().host.name = Some(host.to_owned());
+            self.announced |= banner;
+            return Line::Chatter;
         }
+        self.next_host = Some(host.to_owned());
+        self.next_announced = banner;
+        Line::OtherHost
     }
 }
 
@@ -515,9 +534,12 @@ fn watched_command(line: &str) -> Option<&str> {
 
 /// Output that is known to be no list of sockets: what it is.
 #[must_use]
-pub fn other_output(line: &str) -> Option<&'static str> {
+pub(super) fn other_output(line: &str) -> Option<&'static str> {
     Some(match () {
-        () if line.starts_with("Total: ") && line[5..].trim_start().starts_with(|c: char| c.is_ascii_digit()) => {
+        () if line.strip_prefix("Total: ").is_some_and(|rest| {
+            rest.trim_start().starts_with(|c: char| c.is_ascii_digit())
+        }) =>
+        {
             "the summary of `ss -s`"
         }
         () if line.starts_with("Transport Total") => "the summary of `ss -s`",
@@ -550,7 +572,7 @@ fn bare_command(line: &str) -> Option<Invocation> {
 /// Takes a prompt off a line: `$ `, `# `, `user@host:~$ `, `[user@host dir]# `, `/ # `, `❯ `, `➜ `,
 /// `PS C:\> `, `host# `; markdown escapes in it are read through.
 #[must_use]
-pub fn prompt(line: &str) -> Option<Prompt<'_>> {
+pub(super) fn prompt(line: &str) -> Option<Prompt<'_>> {
     let line = line.trim_start();
     let mark = |c: char| matches!(c, '$' | '#' | '%' | '❯' | '➜' | 'λ');
     let found = |head: &str, mark: char, command| {

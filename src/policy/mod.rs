@@ -1,1 +1,182 @@
-//! policy.
+//! The policy: TOML to rules that are ready to run, plus everything that is wrong with it.
+//!
+//! [`load`] takes texts and does no I/O. Every error of every file is found in one run, each at its
+//! key. Shapes as written are walked key by key ([`value::Table`]); what comes out is compiled: globs
+//! and sets built, rules found by port through [`index::PortIndex`].
+
+pub mod condition;
+mod error;
+pub mod index;
+mod load;
+pub mod packs;
+pub mod value;
+
+pub use condition::{Condition, Facts};
+pub use error::{PolicyError, PolicyErrorKind, nearest, suggestion};
+pub use load::{Loaded, load};
+pub use value::{Deadline, Globs};
+
+use crate::snapshot::Transport;
+use crate::source::{SourceMap, Span};
+
+/// The reserved id under which listeners that no rule speaks of are reported.
+pub const UNLISTED: &str = "unlisted";
+
+/// How bad a violation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// For information.
+    Note,
+    /// Should be looked at.
+    Warning,
+    /// Must not be.
+    Error,
+}
+
+impl Severity {
+    /// All severities, mildest first.
+    pub const ALL: [Self; 3] = [Self::Note, Self::Warning, Self::Error];
+
+    /// The name in the policy language and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// The severity with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.name() == name)
+    }
+}
+
+/// What a rule asks of the listeners that it is about.
+#[derive(Debug)]
+pub enum Action {
+    /// Each must satisfy this.
+    Require(Condition),
+    /// There must be none.
+    Forbid,
+    /// There must be so many.
+    Expect {
+        /// At least.
+        min: u64,
+        /// At most.
+        max: Option<u64>,
+    },
+    /// They are approved; nothing is asked.
+    Allow,
+}
+
+impl Action {
+    /// The key in the policy language.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Require(_) => "require",
+            Self::Forbid => "forbid",
+            Self::Expect { .. } => "expect",
+            Self::Allow => "allow",
+        }
+    }
+}
+
+/// One rule, ready to run.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its id, unique in the policy.
+    pub id: String,
+    /// One line for people; empty when the policy gives none.
+    pub summary: String,
+    /// How bad a violation is.
+    pub severity: Severity,
+    /// Which listeners it is about.
+    pub matches: Condition,
+    /// What it asks of them.
+    pub action: Action,
+    /// Key and value of the action.
+    pub action_at: Span,
+    /// The id, or the rule's header.
+    pub at: Span,
+    /// Key and value of `match`, where written.
+    pub match_at: Option<Span>,
+    /// Why the rule is.
+    pub because: Option<String>,
+    /// What to do about a violation.
+    pub help: Option<String>,
+    /// Where to read more.
+    pub url: Option<String>,
+    /// Compliance controls: `framework:id`.
+    pub controls: Vec<String>,
+    /// Words to select rules by.
+    pub tags: Vec<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// When it must be looked at again, with the key's place.
+    pub review_by: Option<(Deadline, Span)>,
+    /// Transports that the rule names; where it names none, TCP and UDP must be covered.
+    pub transports: Vec<Transport>,
+    /// The hosts that the rule's file is for; `None` for all.
+    pub hosts: Option<Globs>,
+}
+
+/// `unlisted` of a policy: the severity and the key's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unlisted {
+    /// How bad an unlisted listener is.
+    pub severity: Severity,
+    /// Key and value in the policy.
+    pub at: Span,
+}
+
+/// Rules of all files together, ready to run.
+#[derive(Debug)]
+pub struct Policy {
+    /// Its name: that of the files, joined by `+`; the file name where a file gives none.
+    pub name: String,
+    /// The descriptions of its files.
+    pub descriptions: Vec<String>,
+    /// The rules, in the order of the files.
+    pub rules: Vec<Rule>,
+    /// What becomes of listeners that no rule speaks of.
+    pub unlisted: Option<Unlisted>,
+    /// The texts.
+    pub sources: SourceMap,
+    /// Rules by port.
+    pub index: index::PortIndex,
+}
+
+impl Policy {
+    /// SHA-256 over the texts, in lower-case hex.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        match self.sources.files() {
+            [only] => only.sha256(),
+            files => {
+                let hashes: Vec<String> = files.iter().map(|file| file.sha256()).collect();
+                crate::source::sha256_hex(hashes.join("\n").as_bytes())
+            }
+        }
+    }
+
+    /// Keeps only the rules that `keep` wants; `unlisted` is asked by its reserved id.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &[String]) -> bool) {
+        self.rules.retain(|rule| keep(&rule.id, &rule.tags));
+        if self.unlisted.is_some() && !keep(UNLISTED, &[]) {
+            self.unlisted = None;
+        }
+        self.index = index::PortIndex::new(&self.rules);
+    }
+
+    /// Whether it asks anything of anyone.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.unlisted.is_none()
+    }
+}

@@ -1,0 +1,98 @@
+//! `process`: every process that holds the socket has such a name.
+
+use super::{ConditionKey, Facts, Test, unless_missing};
+use crate::policy::value::{Globs, Name, Reading, Value};
+use crate::snapshot::{At, NameKind, Owner, Socket};
+use crate::truth::{Missing, Truth};
+
+pub(super) struct Key;
+
+impl ConditionKey for Key {
+    fn name(&self) -> &'static str {
+        "process"
+    }
+
+    fn about(&self) -> &'static str {
+        "every process that holds the socket has such a name"
+    }
+
+    fn read(&self, value: Value<'_>, reading: &mut Reading) -> Option<Vec<Box<dyn Test>>> {
+        Some(vec![Box::new(ProcessTest(Globs::read(value, self.name(), reading)?))])
+    }
+}
+
+#[derive(Debug)]
+struct ProcessTest(Globs);
+
+impl Test for ProcessTest {
+    fn holds(&self, socket: &Socket, facts: &Facts<'_>) -> Truth {
+        let owners = facts.snapshot.owners(socket);
+        let mut every = Truth::Yes;
+        for owner in owners {
+            every = every.and(self.of_owner(owner, facts));
+            if every == Truth::No {
+                break;
+            }
+        }
+        match socket.owners_missing {
+            // A text that can be read in two ways decides nothing.
+            Some(reason @ Missing::OwnerAmbiguous) => Truth::missing(reason),
+            None if owners.is_empty() => Truth::No,
+            missing => unless_missing(every, missing),
+        }
+    }
+
+    fn phrase(&self) -> String {
+        format!("be held by {}", self.0.words())
+    }
+
+    fn instead(&self, socket: &Socket, facts: &Facts<'_>) -> String {
+        let mut names: Vec<&str> = facts
+            .snapshot
+            .owners(socket)
+            .iter()
+            .filter_map(|owner| owner.name)
+            .map(|name| facts.snapshot.text(name))
+            .collect();
+        names.dedup();
+        match names.as_slice() {
+            [] => "held by no process".to_owned(),
+            names => {
+                let names: Vec<String> = names.iter().map(|name| super::quoted(name)).collect();
+                format!("held by {}", names.join(", "))
+            }
+        }
+    }
+
+    fn at(&self, socket: &Socket, facts: &Facts<'_>) -> At {
+        let owners = facts.snapshot.owners(socket);
+        let wrong = owners.iter().find(|owner| self.of_owner(owner, facts) == Truth::No);
+        wrong.or(owners.first()).map_or(socket.address_at, |owner| owner.at)
+    }
+}
+
+impl ProcessTest {
+    fn of_owner(&self, owner: &Owner, facts: &Facts<'_>) -> Truth {
+        let Some(name) = owner.name else { return Truth::missing(Missing::OwnerHidden) };
+        let name = facts.snapshot.text(name);
+        match owner.kind {
+            NameKind::Comm => self.0.holds(Name::Whole(name)),
+            NameKind::CommCut => self.0.holds(Name::Beginning(name)),
+            NameKind::Argv | NameKind::ArgvCut => self.of_argument(name, owner.kind),
+        }
+    }
+
+    /// A first argument is set by the program and often decorated: `nginx: master process`,
+    /// `sshd: /usr/sbin/sshd -D`, `./server`. It matches as it is or by its first word's base name;
+    /// only a plain word that does not match is a no.
+    fn of_argument(&self, text: &str, kind: NameKind) -> Truth {
+        let word = text.split([' ', '\t']).next().unwrap_or(text);
+        let word = word.trim_end_matches(':');
+        let word = word.rsplit('/').next().unwrap_or(word);
+        if self.0.is_match(text) || self.0.is_match(word) {
+            return Truth::Yes;
+        }
+        let plain = text == word && kind == NameKind::Argv;
+        if plain { Truth::No } else { Truth::missing(Missing::NameCut) }
+    }
+}

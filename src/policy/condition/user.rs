@@ -1,0 +1,73 @@
+//! `user`: the user that the socket belongs to.
+
+use super::{ConditionKey, Facts, Test};
+use crate::policy::value::{Globs, Reading, Value};
+use crate::snapshot::{At, Socket};
+use crate::truth::{Missing, Truth};
+
+pub(super) struct Key;
+
+impl ConditionKey for Key {
+    fn name(&self) -> &'static str {
+        "user"
+    }
+
+    fn about(&self) -> &'static str {
+        "the user that the socket belongs to matches, by name or by number"
+    }
+
+    fn read(&self, value: Value<'_>, reading: &mut Reading) -> Option<Vec<Box<dyn Test>>> {
+        Some(vec![Box::new(UserTest(Globs::read(value, self.name(), reading)?))])
+    }
+}
+
+#[derive(Debug)]
+struct UserTest(Globs);
+
+impl Test for UserTest {
+    /// Number 0 is `root` on every system that socklint reads. Another number says nothing of a name,
+    /// nor a name of a number.
+    fn holds(&self, socket: &Socket, facts: &Facts<'_>) -> Truth {
+        let details = facts.snapshot.details(socket);
+        let name = details.user.map(|user| facts.snapshot.text(user));
+        let name = name.or((details.uid == Some(0)).then_some("root"));
+        let uid = details.uid.or((name == Some("root")).then_some(0));
+        let by_number = uid.map(|uid| self.0.is_match(&uid.to_string()));
+        let by_name = name.map(|name| self.0.is_match(name));
+        match (by_name, by_number) {
+            (Some(true), _) | (_, Some(true)) => Truth::Yes,
+            (Some(false), Some(false)) => Truth::No,
+            // Half of the identity is known and does not match: the other half may, unless no pattern
+            // speaks of it.
+            (None, Some(false)) if self.0.texts().all(is_number) => Truth::No,
+            (Some(false), None) if !self.0.texts().any(could_be_number) => Truth::No,
+            (None, None) => Truth::missing(Missing::UserNotShown),
+            _ => Truth::missing(Missing::UserName),
+        }
+    }
+
+    fn phrase(&self) -> String {
+        format!("belong to user {}", self.0.words())
+    }
+
+    fn instead(&self, socket: &Socket, facts: &Facts<'_>) -> String {
+        let details = facts.snapshot.details(socket);
+        match (details.user, details.uid) {
+            (Some(user), _) => format!("of user {}", super::quoted(facts.snapshot.text(user))),
+            (None, Some(uid)) => format!("of user {uid}"),
+            (None, None) => "of an unknown user".to_owned(),
+        }
+    }
+
+    fn at(&self, socket: &Socket, _: &Facts<'_>) -> At {
+        socket.row
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn could_be_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '*' | '?' | '[' | '{'))
+}

@@ -1,0 +1,13 @@
+//! Values of the policy language that conditions, waivers and rules share.
+
+mod addresses;
+mod date;
+mod globs;
+mod ports;
+mod toml;
+
+pub use addresses::AddressSet;
+pub use date::Deadline;
+pub use globs::{Globs, Name};
+pub use ports::PortSet;
+pub use toml::{Entry, Reading, Sets, Table, Value};
