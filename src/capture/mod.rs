@@ -122,24 +122,24 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
     let source = clean(source);
     let mut transcript = Transcript::new(Arc::clone(&source), options.command.as_deref());
     let mut captures: Vec<Capture> = Vec::new();
-    loop {
+    while !transcript.at_end() {
         let found = match options.from {
             Some(from) => Some((from, format!("`--from {}`", from.name()))),
             None => detect(&transcript),
         };
-        let Some((format, detection)) = found else { break };
         let before = transcript.position();
-        format.read(&mut transcript);
-        transcript.note_detection(format.name(), detection);
-        if transcript.at_end() {
-            break;
-        }
-        if transcript.position() == before && !transcript.host_changed() {
-            // No reader got past this line: it is not a row, whatever it looked like.
-            transcript.skip_line();
+        match found {
+            Some((format, detection)) => {
+                transcript.note_detection(format.name(), detection);
+                format.read(&mut transcript);
+            }
+            None => transcript.sweep(),
         }
         if transcript.host_changed() {
             captures.extend(transcript.take());
+        } else if transcript.position() == before {
+            // No reader got past this line: it is not a row, whatever it looked like.
+            transcript.ignore_line();
         }
     }
     captures.extend(transcript.take());

@@ -80,6 +80,7 @@ pub struct Transcript {
     prefix: String,
     builder: Builder,
     issues: Vec<CaptureIssue>,
+    ignored_until: usize,
     given: Option<Invocation>,
     typed: Vec<(Invocation, Known)>,
     /// How many tables were read since it was typed.
@@ -112,6 +113,7 @@ impl Transcript {
             position: 0,
             prefix,
             issues: Vec::new(),
+            ignored_until: 0,
             given,
             typed: Vec::new(),
             typed_tables: 0,
@@ -143,9 +145,41 @@ impl Transcript {
         self.position = position;
     }
 
-    /// Moves past the line at the position.
-    pub fn skip_line(&mut self) {
-        self.position = self.line_at(self.position).next;
+    /// Moves past the line at the position, which is of no use to anyone, and says so.
+    pub fn ignore_line(&mut self) {
+        let line = self.line_at(self.position);
+        self.ignored(line);
+        self.position = line.next;
+    }
+
+    /// Records that a line belongs to no socket table; lines that follow each other are one issue.
+    pub fn ignored(&mut self, line: LineRange) {
+        let source = self.builder.source();
+        if let Some(CaptureIssue { kind: IssueKind::Ignored, at: Some(at), .. }) = self.issues.last_mut()
+            && at.end as usize == self.ignored_until
+            && self.ignored_until > 0
+            && line.start >= self.ignored_until
+            && self.source.slice(self.ignored_until..line.start).trim().is_empty()
+        {
+            *at = Span::new(source, at.start as usize..line.end);
+        } else {
+            self.issue(IssueKind::Ignored, line.start..line.end, "text that belongs to no socket table");
+        }
+        self.ignored_until = line.end;
+    }
+
+    /// Goes on without a reader, since no table begins anywhere behind: takes note of what the lines
+    /// say and stops where another host's evidence begins.
+    pub(super) fn sweep(&mut self) {
+        while !self.at_end() {
+            let line = self.line_at(self.position);
+            match self.line(line, None) {
+                Line::OtherHost => return,
+                Line::Unknown | Line::OtherFormat | Line::OtherOutput => self.ignored(line),
+                Line::Blank | Line::Prompt | Line::Netns | Line::Chatter | Line::ToolError => {}
+            }
+            self.position = line.next;
+        }
     }
 
     /// Whether everything is read.
@@ -291,6 +325,9 @@ impl Transcript {
             issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: None, message });
         } else if nothing && issues.iter().all(|issue| issue.kind == IssueKind::Ignored) {
             return None;
+        } else if nothing && issues.iter().all(|issue| issue.kind.severity(true) < super::Severity::Error) {
+            let message = "there are messages of a tool here, and no list of sockets".to_owned();
+            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: None, message });
         }
         let mut snapshot = builder.finish();
         snapshot.origin.format = format.unwrap_or_default().to_owned();
@@ -299,8 +336,9 @@ impl Transcript {
         Some(Capture::new(snapshot, issues, detection))
     }
 
-    /// Classifies a line that is no row and no header of `format`, and takes note of what it says.
-    pub fn line(&mut self, range: LineRange, format: &dyn CaptureFormat) -> Line {
+    /// Classifies a line that is no row and no header of `format`, the reader at work, and takes note
+    /// of what it says.
+    pub fn line(&mut self, range: LineRange, format: Option<&dyn CaptureFormat>) -> Line {
         let source = Arc::clone(&self.source);
         let line = source.slice(range.start..range.end);
         let trimmed = line.trim();
@@ -365,7 +403,7 @@ impl Transcript {
             return Line::OtherOutput;
         }
         let foreign = |other: &&&dyn CaptureFormat| {
-            other.name() != format.name() && other.header(line).is_some()
+            Some(other.name()) != format.map(CaptureFormat::name) && other.header(line).is_some()
         };
         if FORMATS.iter().find(foreign).is_some() {
             return Line::OtherFormat;

@@ -1,26 +1,78 @@
-//! Command line.
+//! The command line: arguments, files, environment, clock, terminal and exit codes; one file a command.
+
+mod args;
+mod check;
+mod error;
+mod input;
+mod output;
+mod policies;
 
 use std::io::Write as _;
-use std::sync::Arc;
+use std::process::ExitCode;
 
-/// Temporary entry for the readers' tests: `socklint list --lenient -f json FILE`.
+use clap::Parser as _;
+
+pub use error::CliErrorKind;
+
+use args::{Cli, Command, PolicyCommand};
+use error::CliError;
+use output::Screen;
+
+use crate::policy::packs::{PACKS, pack};
+use crate::policy::suggestion;
+
+/// Runs the program on its arguments.
 #[must_use]
-pub fn main() -> std::process::ExitCode {
-    let path = std::env::args().next_back().unwrap_or_default();
-    #[expect(clippy::disallowed_methods, reason = "the command line reads files")]
-    let Ok(bytes) = std::fs::read(&path) else { return 2.into() };
-    let Ok(source) = crate::source::SourceFile::decode(path, bytes) else { return 2.into() };
-    let options = crate::capture::Options::default();
-    let captures = crate::capture::read(Arc::new(source), &options);
-    let mut out = std::io::stdout().lock();
-    for capture in &captures {
-        if capture.severity(true) == Some(crate::capture::Severity::Error) {
-            return 2.into();
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Usage goes to standard error with 2, help and version to standard output with 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
-        let document = crate::snapshot::document::SnapshotDocument::new(&capture.snapshot);
-        if crate::safe::json(&mut out, &document, true).is_err() || writeln!(out).is_err() {
-            return 2.into();
+    };
+    let screen = Screen::new(cli.color);
+    ExitCode::from(match &cli.command {
+        Command::Check(args) => check::run(args, &screen),
+        Command::List(_) => 2,
+        Command::Policy(command) => policy(command, &screen),
+    })
+}
+
+/// `socklint policy`.
+fn policy(command: &PolicyCommand, screen: &Screen) -> u8 {
+    let mut text = String::new();
+    match command {
+        PolicyCommand::List => {
+            for pack in PACKS {
+                text.push_str(&format!("builtin:{}  {}\n", pack.name, pack.about));
+            }
+        }
+        PolicyCommand::Show { name } => {
+            let bare = name.strip_prefix("builtin:").unwrap_or(name);
+            let Some(pack) = pack(bare) else {
+                let known: Vec<&str> = PACKS.iter().map(|pack| pack.name).collect();
+                screen.complain(&CliError::new(
+                    CliErrorKind::Usage,
+                    format!("there is no built-in policy `{bare}`"),
+                    suggestion(bare, &known, "the built-in policies"),
+                ));
+                return 2;
+            };
+            text.push_str(pack.text);
         }
     }
-    0.into()
+    print(&text, screen)
+}
+
+/// Writes to standard output; a reader who went away is no error.
+fn print(text: &str, screen: &Screen) -> u8 {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(fault) if fault.kind() != std::io::ErrorKind::BrokenPipe => {
+            screen.complain(&CliError::unwritable("standard output", &fault));
+            2
+        }
+        _ => 0,
+    }
 }

@@ -31,11 +31,13 @@ pub enum PolicyErrorKind {
     UnknownPack,
     /// Warning: a rule that another one repeats.
     Repeated,
+    /// Warning: a rule whose review is overdue.
+    ReviewDue,
 }
 
 impl PolicyErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Syntax,
         Self::UnknownKey,
         Self::MissingKey,
@@ -49,6 +51,7 @@ impl PolicyErrorKind {
         Self::NoRule,
         Self::UnknownPack,
         Self::Repeated,
+        Self::ReviewDue,
     ];
 
     /// The diagnostic code.
@@ -68,13 +71,14 @@ impl PolicyErrorKind {
             Self::NoRule => "socklint::policy::no_rule",
             Self::UnknownPack => "socklint::policy::unknown_pack",
             Self::Repeated => "socklint::policy::repeated",
+            Self::ReviewDue => "socklint::policy::review_due",
         }
     }
 
     /// Whether it is a warning; the others keep the policy from being used.
     #[must_use]
     pub fn is_warning(self) -> bool {
-        self == Self::Repeated
+        matches!(self, Self::Repeated | Self::ReviewDue)
     }
 }
 

@@ -174,6 +174,23 @@ impl Policy {
         self.index = index::PortIndex::new(&self.rules);
     }
 
+    /// Warnings for rules whose `review_by` is past at `now`.
+    #[must_use]
+    pub fn reviews(&self, now: jiff::Timestamp) -> Vec<PolicyError> {
+        let due = |rule: &Rule| {
+            let (deadline, at) = rule.review_by.as_ref().filter(|(by, _)| by.is_past(now))?;
+            Some(PolicyError {
+                kind: PolicyErrorKind::ReviewDue,
+                at: Some(*at),
+                message: format!("the review of rule `{}` is overdue", rule.id),
+                label: format!("was due by {}", deadline.text),
+                help: Some("look at the rule again and set a later date".to_owned()),
+                related: Vec::new(),
+            })
+        };
+        self.rules.iter().filter_map(due).collect()
+    }
+
     /// Whether it asks anything of anyone.
     #[must_use]
     pub fn is_empty(&self) -> bool {

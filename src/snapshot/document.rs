@@ -163,22 +163,13 @@ impl<'a> SnapshotDocument<'a> {
     /// The document of a snapshot.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot) -> Self {
-        let origin = &snapshot.origin;
-        let hash = || snapshot.sources.files().first().map(|file| file.sha256()).unwrap_or_default();
         Self {
             schema: SCHEMA,
             host: HostDocument {
                 name: snapshot.host.name.as_deref(),
                 labels: &snapshot.host.labels,
             },
-            source: SourceDocument {
-                kind: origin.vantage.name(),
-                format: &origin.format,
-                path: &origin.path,
-                command: origin.command.as_deref(),
-                captured_at: origin.captured_at.as_deref(),
-                sha256: origin.sha256.clone().unwrap_or_else(hash),
-            },
+            source: SourceDocument::new(snapshot),
             coverage: coverage(&snapshot.coverage),
             coverage_missing: coverage_missing(&snapshot.coverage),
             sockets: snapshot
@@ -199,6 +190,23 @@ impl<'a> SnapshotDocument<'a> {
                     })
                     .collect()
             }),
+        }
+    }
+}
+
+impl<'a> SourceDocument<'a> {
+    /// The document of where a snapshot comes from.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        let origin = &snapshot.origin;
+        let hash = || snapshot.sources.files().first().map(|file| file.sha256()).unwrap_or_default();
+        Self {
+            kind: origin.vantage.name(),
+            format: &origin.format,
+            path: &origin.path,
+            command: origin.command.as_deref(),
+            captured_at: origin.captured_at.as_deref(),
+            sha256: origin.sha256.clone().unwrap_or_else(hash),
         }
     }
 }

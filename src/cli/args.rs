@@ -1,0 +1,191 @@
+//! The command line, as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Exposure policy auditor: which sockets may listen where, checked against evidence.
+#[derive(Debug, Parser)]
+#[command(name = "socklint", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 everything decided and nothing violated; 1 a violation; 2 no \
+                        audit, or not a whole one; 3 a rule could not be decided.")]
+pub(super) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(super) color: Colour,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check evidence against a policy.
+    Check(CheckArgs),
+    /// List the listeners that the evidence holds.
+    List(ListArgs),
+    /// The policies that are built in.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+/// `socklint policy ...`.
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// List the built-in policies.
+    List,
+    /// Print the text of a built-in policy.
+    Show {
+        /// Its name, with or without `builtin:`.
+        name: String,
+    },
+}
+
+/// What the evidence is.
+#[derive(Debug, Args)]
+pub(super) struct InputArgs {
+    /// Files and directories of evidence, `-` for standard input [default: standard input].
+    #[arg(value_name = "INPUT")]
+    pub(super) inputs: Vec<PathBuf>,
+
+    /// The format of the evidence, when detection is not wanted.
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) from: Option<String>,
+
+    /// The command that made the capture, as evidence of what it covers: `--command 'ss -lntup'`.
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) command: Option<String>,
+
+    /// The name of the host, where the evidence does not say it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) host: Option<String>,
+
+    /// A label of the host (repeatable).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) label: Vec<String>,
+
+    /// Rows that cannot be read become warnings and leave the evidence incomplete.
+    #[arg(long)]
+    pub(super) lenient: bool,
+}
+
+/// `socklint check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// A policy file, a directory of them, or `builtin:NAME` (repeatable) [default: $SOCKLINT_POLICY,
+    /// else the nearest socklint.toml up to the repository's root, else builtin:baseline].
+    #[arg(short, long, value_name = "POLICY", help_heading = "Policy")]
+    pub(super) policy: Vec<String>,
+
+    /// Only rules whose id matches this glob (repeatable).
+    #[arg(long, value_name = "GLOB", help_heading = "Policy")]
+    pub(super) rule: Vec<String>,
+
+    /// Leave out rules whose id matches this glob (repeatable).
+    #[arg(long, value_name = "GLOB", help_heading = "Policy")]
+    pub(super) skip: Vec<String>,
+
+    /// Only rules with this tag (repeatable).
+    #[arg(long, value_name = "TAG", help_heading = "Policy")]
+    pub(super) tag: Vec<String>,
+
+    /// The moment that reviews are judged by: a date or an RFC 3339 instant [default: now].
+    #[arg(long, value_name = "WHEN", help_heading = "Policy")]
+    pub(super) now: Option<String>,
+
+    /// The mildest severity whose violations fail the run.
+    #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "Verdict")]
+    pub(super) fail_on: FailOn,
+
+    /// What rules that cannot be decided do to the run.
+    #[arg(long, value_enum, default_value_t = Unknown::Fail, value_name = "WHAT", help_heading = "Verdict")]
+    pub(super) unknown: Unknown,
+
+    /// What counts as evidence that everything is shown.
+    #[arg(long, value_enum, default_value_t = Evidence::Presumed, value_name = "GRADE", help_heading = "Verdict")]
+    pub(super) evidence: Evidence,
+
+    /// Warnings about the policy and the run are errors.
+    #[arg(long, help_heading = "Verdict")]
+    pub(super) strict: bool,
+
+    /// The format on standard output.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// A report to write to a file (repeatable).
+    #[arg(short, long, value_name = "FORMAT=PATH", help_heading = "Output")]
+    pub(super) output: Vec<String>,
+
+    /// How many diagnostics people are shown; the summary always counts all.
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Output")]
+    pub(super) max_diagnostics: usize,
+
+    /// Say less.
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub(super) quiet: bool,
+
+    /// Say more: why a format was detected, what was ignored, which rules matched nothing.
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
+/// `socklint list`.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// The format on standard output.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// Say why a format was detected, and what was ignored.
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal, unless NO_COLOR says otherwise.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `--fail-on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Errors.
+    Error,
+    /// Errors and warnings.
+    Warning,
+    /// Everything.
+    Note,
+}
+
+/// `--unknown`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Unknown {
+    /// The run does not pass: exit code 3.
+    Fail,
+    /// They are shown, and the run passes.
+    Allow,
+}
+
+/// `--evidence`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Evidence {
+    /// Only a known command, and facts that are printed as such.
+    Proven,
+    /// Rows and headers count as those of the command that prints them.
+    Presumed,
+}

@@ -1,0 +1,206 @@
+//! `socklint check`.
+
+
+use jiff::Timestamp;
+
+use super::args::{CheckArgs, Evidence, FailOn, Unknown};
+use super::error::{CliError, CliErrorKind};
+use super::input::Inputs;
+use super::output::{Output, Screen};
+use super::policies;
+use crate::audit::{Summary, Threshold, audit};
+use crate::capture::{Capture, Severity as IssueSeverity};
+use crate::policy::{Globs, Policy, PolicyError, Severity, suggestion};
+use crate::report::{self, HostReport, REPORTERS, Run, policy_error};
+use crate::snapshot::Grade;
+
+/// Runs the command and says its exit code.
+pub(super) fn run(args: &CheckArgs, screen: &Screen) -> u8 {
+    match check(args, screen) {
+        Ok(code) => code,
+        Err(error) => {
+            screen.complain(&error);
+            2
+        }
+    }
+}
+
+fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
+    let now = now(args.now.as_deref())?;
+    let mut outputs = outputs(args, screen)?;
+    let loaded = policies::find(&args.policy)?;
+    let Some(mut policy) = loaded.policy else {
+        for error in &loaded.errors {
+            screen.say(&policy_error(error, &loaded.sources, screen.style()));
+        }
+        return Ok(2);
+    };
+    select(&mut policy, args)?;
+    let mut warnings: Vec<PolicyError> = loaded.errors;
+    warnings.extend(policy.reviews(now));
+    let inputs = Inputs::new(&args.input)?;
+    let run = Run {
+        policy: &policy,
+        warnings: &warnings,
+        grade: match args.evidence {
+            Evidence::Proven => Grade::Proven,
+            Evidence::Presumed => Grade::Presumed,
+        },
+        threshold: Threshold {
+            fail_on: match args.fail_on {
+                FailOn::Error => Severity::Error,
+                FailOn::Warning => Severity::Warning,
+                FailOn::Note => Severity::Note,
+            },
+            allow_unknown: args.unknown == Unknown::Allow,
+        },
+        lenient: args.input.lenient,
+        verbose: args.verbose,
+        quiet: args.quiet,
+        max_diagnostics: args.max_diagnostics,
+    };
+    let mut judge = Judge::new(&run);
+    for output in &mut outputs {
+        output.begin(&run);
+    }
+    let mut errors = Vec::new();
+    let count = inputs.read(
+        |capture| {
+            let host = judge.host(capture);
+            for output in &mut outputs {
+                output.host(&run, &host);
+            }
+        },
+        |error| errors.push(error),
+    );
+    judge.summary.broken += errors.len() as u64;
+    if args.strict && judge.warned(&warnings) {
+        errors.push(CliError::new(
+            CliErrorKind::Strict,
+            "there are warnings, and `--strict` is asked for",
+            "`--verbose` shows all of them",
+        ));
+        judge.summary.broken += 1;
+    }
+    if count > 0 && judge.summary.hosts > 0 && judge.summary.is_vacuous() {
+        errors.push(CliError::new(
+            CliErrorKind::NoRule,
+            "no rule of the policy is for any of the hosts, so nothing was checked",
+            "look at `hosts` and at the names of the hosts: `socklint list` shows them",
+        ));
+    }
+    let mut written = true;
+    for output in outputs {
+        if let Err(error) = output.finish(&run, &judge.summary) {
+            errors.push(error);
+            written = false;
+        }
+    }
+    for error in &errors {
+        screen.complain(error);
+    }
+    Ok(if written { judge.summary.exit_code() } else { 2 })
+}
+
+/// Judges hosts one after the other and keeps count.
+struct Judge<'a> {
+    run: &'a Run<'a>,
+    summary: Summary,
+    matched: Vec<bool>,
+    capture_warnings: bool,
+}
+
+impl<'a> Judge<'a> {
+    fn new(run: &'a Run<'a>) -> Self {
+        let matched = vec![false; run.policy.rules.len()];
+        Self { run, summary: Summary::default(), matched, capture_warnings: false }
+    }
+
+    fn host(&mut self, capture: Capture) -> HostReport {
+        let severity = capture.severity(self.run.lenient);
+        self.capture_warnings |= severity == Some(IssueSeverity::Warning);
+        let Capture { snapshot, issues, detection } = capture;
+        let results = if severity == Some(IssueSeverity::Error) {
+            self.summary.broken += 1;
+            None
+        } else {
+            let results = audit(self.run.policy, &snapshot, self.run.grade);
+            for (seen, result) in self.matched.iter_mut().zip(&results) {
+                *seen |= result.matched + result.possible > 0;
+            }
+            let listeners = snapshot.sockets().len();
+            self.summary.add(&results, self.run.policy, listeners, self.run.threshold);
+            Some(results)
+        };
+        HostReport { snapshot, issues, detection, results }
+    }
+
+    /// Whether there is anything that `--strict` minds.
+    fn warned(&self, warnings: &[PolicyError]) -> bool {
+        !warnings.is_empty() || self.capture_warnings || self.matched.contains(&false)
+    }
+}
+
+fn now(given: Option<&str>) -> Result<Timestamp, CliError> {
+    let Some(text) = given else { return Ok(Timestamp::now()) };
+    let date = || {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    };
+    let bare_date = text.len() == "2027-01-31".len();
+    let moment = if bare_date { date() } else { text.parse().ok() };
+    moment.ok_or_else(|| {
+        CliError::new(
+            CliErrorKind::Usage,
+            format!("`{text}` is no moment"),
+            "write `2027-01-31` (its beginning in UTC) or `2027-01-31T18:00:00Z`",
+        )
+    })
+}
+
+/// Keeps the part of the policy that `--rule`, `--skip` and `--tag` ask for.
+fn select(policy: &mut Policy, args: &CheckArgs) -> Result<(), CliError> {
+    let globs = |texts: &[String]| {
+        Globs::new(texts.iter().map(String::as_str)).map_err(|why| {
+            CliError::new(CliErrorKind::Usage, format!("a glob cannot be read: {why}"), "quote it for the shell")
+        })
+    };
+    let (only, skip) = (globs(&args.rule)?, globs(&args.skip)?);
+    policy.retain(|id, tags| {
+        (args.rule.is_empty() || only.is_match(id))
+            && !skip.is_match(id)
+            && (args.tag.is_empty() || tags.iter().any(|tag| args.tag.contains(tag)))
+    });
+    if policy.is_empty() {
+        return Err(CliError::new(
+            CliErrorKind::NoRule,
+            "no rule is left to check",
+            "look at `--rule`, `--skip` and `--tag`",
+        ));
+    }
+    Ok(())
+}
+
+/// Standard output and every `--output`; files are opened before anything is read.
+fn outputs(args: &CheckArgs, screen: &Screen) -> Result<Vec<Output>, CliError> {
+    let format = |name: &str| {
+        report::format(name).ok_or_else(|| {
+            let known: Vec<&str> = REPORTERS.iter().map(|format| format.name()).collect();
+            let message = format!("`{name}` is no output format");
+            CliError::new(CliErrorKind::Usage, message, suggestion(name, &known, "the output formats"))
+        })
+    };
+    let mut outputs = vec![Output::screen(format(&args.format)?, screen)];
+    for output in &args.output {
+        let (name, path) = output.split_once('=').ok_or_else(|| {
+            CliError::new(
+                CliErrorKind::Usage,
+                format!("`{output}` names no format and file"),
+                "write `--output json=report.json`",
+            )
+        })?;
+        outputs.push(Output::file(format(name)?, path));
+    }
+    Ok(outputs)
+}
+

@@ -1,0 +1,211 @@
+//! Finding and reading evidence.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::InputArgs;
+use super::error::{CliError, CliErrorKind};
+use crate::capture::{self, Capture, FORMATS, IssueKind, Options};
+use crate::policy::suggestion;
+use crate::source::SourceFile;
+
+/// Evidence to be read, in order.
+pub(super) struct Inputs {
+    files: Vec<Input>,
+    options: Options,
+}
+
+/// One file, or standard input.
+struct Input {
+    path: PathBuf,
+    /// Found in a directory that was named: what is no evidence is passed over.
+    found: bool,
+}
+
+impl Inputs {
+    /// Finds out what to read; nothing is read yet.
+    pub(super) fn new(args: &InputArgs) -> Result<Self, CliError> {
+        let options = options(args)?;
+        let mut files = Vec::new();
+        if args.inputs.is_empty() {
+            if std::io::stdin().is_terminal() {
+                return Err(CliError::new(
+                    CliErrorKind::NoEvidence,
+                    "there is no evidence to look at",
+                    "name a capture, or pipe one in: `ss -lntup | socklint check -`",
+                ));
+            }
+            files.push(Input { path: PathBuf::from("-"), found: false });
+        }
+        for path in &args.inputs {
+            if path.is_dir() {
+                let before = files.len();
+                walk(path, &mut files)?;
+                if files.len() == before {
+                    return Err(no_evidence_in(path));
+                }
+            } else {
+                files.push(Input { path: path.clone(), found: false });
+            }
+        }
+        if options.host.is_some() && files.len() > 1 {
+            return Err(CliError::new(
+                CliErrorKind::Usage,
+                format!("`--host` names one host, and there are {} pieces of evidence", files.len()),
+                "leave it out: each file is a host, named by what it says of itself or by its name",
+            ));
+        }
+        Ok(Self { files, options })
+    }
+
+    /// Reads the evidence file by file; what cannot be read is handed to `error`, and reading goes on.
+    /// Says how many captures there were.
+    pub(super) fn read(
+        &self,
+        mut each: impl FnMut(Capture),
+        mut error: impl FnMut(CliError),
+    ) -> usize {
+        let mut count = 0;
+        let mut passed_over = 0;
+        for input in &self.files {
+            match self.read_file(input) {
+                Ok(captures) => {
+                    if self.options.host.is_some() && captures.len() > 1 {
+                        error(CliError::new(
+                            CliErrorKind::Usage,
+                            format!("`--host` names one host, and `{}` holds {}", input.path.display(), captures.len()),
+                            "leave it out: the hosts are named in the evidence",
+                        ));
+                        continue;
+                    }
+                    for capture in captures {
+                        if input.found && is_no_evidence(&capture) {
+                            passed_over += 1;
+                            continue;
+                        }
+                        count += 1;
+                        each(capture);
+                    }
+                }
+                Err(fault) => error(fault),
+            }
+        }
+        if count == 0 && passed_over > 0 {
+            error(CliError::new(
+                CliErrorKind::NoEvidence,
+                format!("none of {passed_over} files is in a format that socklint knows"),
+                "a directory of evidence holds captures such as the output of `ss -lntup`",
+            ));
+        }
+        count
+    }
+
+    fn read_file(&self, input: &Input) -> Result<Vec<Capture>, CliError> {
+        let path = &input.path;
+        let mut bytes = Vec::new();
+        let read = if path.as_os_str() == "-" {
+            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
+        } else {
+            #[expect(clippy::disallowed_methods, reason = "the command line reads the evidence")]
+            std::fs::read(path).map(|read| bytes = read)
+        };
+        read.map_err(|fault| CliError::unreadable(path, &fault))?;
+        let name = path.to_string_lossy().into_owned();
+        let source = SourceFile::decode(name, bytes).map_err(|_| {
+            CliError::new(
+                CliErrorKind::Unreadable,
+                format!("`{}` is longer than 2 GiB", path.display()),
+                "split it: each file is a host",
+            )
+        })?;
+        let mut captures = capture::read(Arc::new(source), &self.options);
+        if let Some(stem) = path.file_stem().filter(|_| path.as_os_str() != "-")
+            && let [capture] = captures.as_mut_slice()
+        {
+            capture.snapshot.host.name.get_or_insert_with(|| stem.to_string_lossy().into_owned());
+        }
+        Ok(captures)
+    }
+}
+
+fn is_no_evidence(capture: &Capture) -> bool {
+    capture
+        .issues
+        .iter()
+        .any(|issue| matches!(issue.kind, IssueKind::UnknownFormat | IssueKind::Binary))
+}
+
+fn no_evidence_in(path: &Path) -> CliError {
+    CliError::new(
+        CliErrorKind::NoEvidence,
+        format!("the directory `{}` holds no evidence", path.display()),
+        "a directory of evidence holds captures such as the output of `ss -lntup`",
+    )
+}
+
+/// Every file below a directory, by name; hidden ones are left out.
+fn walk(path: &Path, files: &mut Vec<Input>) -> Result<(), CliError> {
+    let visible = |entry: &walkdir::DirEntry| {
+        entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
+    };
+    let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(visible) {
+        let entry = entry.map_err(|fault| {
+            let at = fault.path().unwrap_or(path).to_owned();
+            CliError::new(
+                CliErrorKind::Unreadable,
+                format!("`{}` cannot be read: {fault}", at.display()),
+                "look at its permissions and links",
+            )
+        })?;
+        if entry.file_type().is_file() {
+            files.push(Input { path: entry.into_path(), found: true });
+        }
+    }
+    Ok(())
+}
+
+fn options(args: &InputArgs) -> Result<Options, CliError> {
+    let mut options = Options {
+        from: None,
+        command: args.command.clone(),
+        host: args.host.clone(),
+        labels: BTreeMap::new(),
+    };
+    if let Some(name) = &args.from {
+        let known: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
+        options.from = Some(capture::format(name).ok_or_else(|| {
+            CliError::new(
+                CliErrorKind::Usage,
+                format!("`{name}` is no input format"),
+                suggestion(name, &known, "the input formats"),
+            )
+        })?);
+    }
+    for label in &args.label {
+        match label.split_once('=') {
+            Some((key, value)) if !key.is_empty() => {
+                options.labels.insert(key.to_owned(), value.to_owned());
+            }
+            _ => {
+                return Err(CliError::new(
+                    CliErrorKind::Usage,
+                    format!("`{label}` is no label"),
+                    "a label is given as `--label env=prod`",
+                ));
+            }
+        }
+    }
+    if let Some(command) = &args.command
+        && capture::command::parse(command).is_empty()
+    {
+        return Err(CliError::new(
+            CliErrorKind::Usage,
+            format!("`{command}` is no command"),
+            "give it as it was typed: `--command 'ss -lntup'`",
+        ));
+    }
+    Ok(options)
+}

@@ -1,0 +1,160 @@
+//! Writing: the screen, and report files that appear whole or not at all.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::args::Colour;
+use super::error::CliError;
+use crate::audit::Summary;
+use crate::report::diagnostic::Shown;
+use crate::report::{HostReport, ReportFormat, Reporter, Run, Style};
+
+/// What is known of the terminal.
+pub(super) struct Screen {
+    out: Style,
+    errors: Style,
+}
+
+impl Screen {
+    /// Looks at standard output, standard error and the environment.
+    pub(super) fn new(colour: Colour) -> Self {
+        let style = |terminal: bool, choice: anstream::ColorChoice| Style {
+            width: if terminal { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None },
+            colour: match colour {
+                Colour::Always => true,
+                Colour::Never => false,
+                Colour::Auto => choice != anstream::ColorChoice::Never,
+            },
+        };
+        Self {
+            out: style(io::stdout().is_terminal(), anstream::AutoStream::choice(&io::stdout())),
+            errors: style(io::stderr().is_terminal(), anstream::AutoStream::choice(&io::stderr())),
+        }
+    }
+
+    /// How standard output looks.
+    pub(super) fn style(&self) -> Style {
+        self.out
+    }
+
+    /// Shows an error on standard error.
+    pub(super) fn complain(&self, error: &CliError) {
+        self.say(&error.shown());
+    }
+
+    /// Shows a diagnostic on standard error; nobody can be told when that fails.
+    pub(super) fn say(&self, shown: &Shown) {
+        let text = shown.clone().render(self.errors);
+        let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+    }
+}
+
+/// One report on its way.
+pub(super) struct Output {
+    reporter: Box<dyn Reporter>,
+    target: Target,
+    fault: Option<io::Error>,
+}
+
+enum Target {
+    Screen(BufWriter<io::Stdout>),
+    File { path: PathBuf, file: Option<BufWriter<NamedTempFile>> },
+}
+
+impl Output {
+    /// A report on standard output.
+    pub(super) fn screen(format: &'static dyn ReportFormat, screen: &Screen) -> Self {
+        let target = Target::Screen(BufWriter::with_capacity(1 << 16, io::stdout()));
+        Self { reporter: format.reporter(screen.out), target, fault: None }
+    }
+
+    /// A report in a file: written beside it and moved there in the end. That the place cannot be
+    /// written to comes out at the end, so that other reports are not lost.
+    pub(super) fn file(format: &'static dyn ReportFormat, path: &str) -> Self {
+        let path = PathBuf::from(path);
+        let (file, fault) = match create_beside(&path) {
+            Ok(file) => (Some(BufWriter::with_capacity(1 << 16, file)), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let target = Target::File { path, file };
+        Self { reporter: format.reporter(Style::default()), target, fault }
+    }
+
+    pub(super) fn begin(&mut self, run: &Run<'_>) {
+        self.write(|reporter, out| reporter.begin(run, out));
+    }
+
+    pub(super) fn host(&mut self, run: &Run<'_>, host: &HostReport) {
+        self.write(|reporter, out| reporter.host(run, host, out));
+    }
+
+    /// Ends the report.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; a reader of standard output who went away is no error.
+    pub(super) fn finish(mut self, run: &Run<'_>, summary: &Summary) -> Result<(), CliError> {
+        self.write(|reporter, out| reporter.finish(run, summary, out));
+        match self.target {
+            Target::Screen(mut out) => {
+                let done = match self.fault {
+                    Some(fault) => Err(fault),
+                    None => out.flush(),
+                };
+                match done {
+                    Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
+                        Err(CliError::unwritable("standard output", &fault))
+                    }
+                    _ => {
+                        // What is still buffered would be tried again when the buffer is dropped.
+                        let _ = out.into_parts();
+                        Ok(())
+                    }
+                }
+            }
+            Target::File { path, file } => {
+                let fail = |fault: &io::Error| CliError::unwritable(&path.to_string_lossy(), fault);
+                if let Some(fault) = &self.fault {
+                    return Err(fail(fault));
+                }
+                let Some(file) = file else { return Ok(()) };
+                let file = file.into_inner().map_err(|fault| fail(fault.error()))?;
+                file.persist(&path).map_err(|fault| fail(&fault.error))?;
+                Ok(())
+            }
+        }
+    }
+
+    fn write(&mut self, step: impl FnOnce(&mut dyn Reporter, &mut dyn Write) -> io::Result<()>) {
+        if self.fault.is_some() {
+            return;
+        }
+        let done = match &mut self.target {
+            Target::Screen(out) => step(self.reporter.as_mut(), out),
+            Target::File { file: Some(file), .. } => step(self.reporter.as_mut(), file),
+            Target::File { file: None, .. } => Ok(()),
+        };
+        self.fault = done.err();
+    }
+}
+
+/// A temporary file in the directory of `path`, with the permissions of a new file.
+fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
+    if path.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".socklint-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(directory)
+}

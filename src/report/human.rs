@@ -1,0 +1,356 @@
+//! `human`: diagnostics for people, grouped by host, and a closing summary.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use super::diagnostic::{Level, Shown};
+use super::{HostReport, ReportFormat, Reporter, Run, Style};
+use crate::audit::{Missed, RuleRef, RuleResult, Summary, Verdict, Violation, headline, label, missed, requirement};
+use crate::capture::{CaptureIssue, Severity as IssueSeverity};
+use crate::policy::Severity;
+use crate::safe;
+use crate::snapshot::Snapshot;
+
+pub(super) struct Human;
+
+impl ReportFormat for Human {
+    fn name(&self) -> &'static str {
+        "human"
+    }
+
+    fn about(&self) -> &'static str {
+        "people, on a terminal or in a log"
+    }
+
+    fn reporter(&self, style: Style) -> Box<dyn Reporter> {
+        Box::new(HumanReport { style, shown: 0, hidden: 0, unknown: BTreeMap::new(), vacuous: Vec::new(), hosts: 0 })
+    }
+}
+
+struct HumanReport {
+    style: Style,
+    shown: usize,
+    hidden: usize,
+    /// Rules and hosts that a missing fact keeps undecided.
+    unknown: BTreeMap<Missed, Touched>,
+    /// Rules and how often they matched, for `--verbose`.
+    vacuous: Vec<u64>,
+    /// Hosts so far.
+    hosts: u64,
+}
+
+#[derive(Default)]
+struct Touched {
+    rules: BTreeSet<RuleRef>,
+    /// The first few, and how many there are.
+    hosts: Vec<String>,
+    host_count: usize,
+    last_host: Option<u64>,
+}
+
+/// How many names a list shows before `and N more`.
+const LIST: usize = 8;
+
+impl Reporter for HumanReport {
+    fn begin(&mut self, run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+        self.vacuous = vec![0; run.policy.rules.len()];
+        if !run.quiet {
+            for warning in run.warnings {
+                out.write_all(policy_error(warning, &run.policy.sources, self.style).render(self.style).as_bytes())?;
+                writeln!(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn host(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
+        self.issues(run, host, out)?;
+        self.hosts += 1;
+        let Some(results) = &host.results else { return Ok(()) };
+        let mut violations: Vec<(&RuleResult, &Violation)> = results
+            .iter()
+            .flat_map(|result| result.violations.iter().map(move |violation| (result, violation)))
+            .collect();
+        // The worst first, then in the order of the evidence.
+        violations.sort_by_key(|(result, violation)| {
+            let severity = std::cmp::Reverse(result.rule.severity(run.policy));
+            (severity, violation.evidence.is_none(), violation.evidence, result.rule)
+        });
+        if !violations.is_empty() && self.shown < run.max_diagnostics {
+            let title = safe::line(host.title());
+            let path = safe::line(&host.snapshot.origin.path);
+            match title == path {
+                true => writeln!(out, "{}\n", self.bold(&title))?,
+                false => writeln!(out, "{} ({path})\n", self.bold(&title))?,
+            }
+        }
+        for (result, violation) in violations {
+            if self.shown >= run.max_diagnostics {
+                self.hidden += 1;
+                continue;
+            }
+            self.shown += 1;
+            let shown = finding(run, host, result, violation, self.style);
+            out.write_all(shown.render(self.style).as_bytes())?;
+            writeln!(out)?;
+        }
+        for (index, result) in results.iter().enumerate() {
+            if let Some(count) = self.vacuous.get_mut(index) {
+                *count += result.matched + result.possible;
+            }
+            if result.verdict != Verdict::Unknown {
+                continue;
+            }
+            for missed in missed(result, &host.snapshot) {
+                let touched = self.unknown.entry(missed).or_default();
+                touched.rules.insert(result.rule);
+                if touched.last_host != Some(self.hosts) {
+                    touched.last_host = Some(self.hosts);
+                    touched.host_count += 1;
+                    if touched.hosts.len() < LIST {
+                        touched.hosts.push(host.title().to_owned());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        if self.hidden > 0 {
+            let most = run.max_diagnostics;
+            writeln!(out, "{} more not shown; `--max-diagnostics` (now {most}) shows more\n", violations(self.hidden as u64))?;
+        }
+        self.unknowns(run, summary, out)?;
+        if run.verbose {
+            for (rule, count) in run.policy.rules.iter().zip(&self.vacuous) {
+                if *count == 0 {
+                    writeln!(out, "note: rule `{}` matched no listener in this run", rule.id)?;
+                }
+            }
+        }
+        if run.quiet && summary.exit_code() == 0 {
+            return Ok(());
+        }
+        self.closing(run, summary, out)
+    }
+}
+
+impl HumanReport {
+    fn bold(&self, text: &str) -> String {
+        if self.style.colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn colour(&self, text: &str, code: &str) -> String {
+        if self.style.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn issues(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
+        if run.verbose {
+            let path = safe::line(&host.snapshot.origin.path);
+            let format = &host.snapshot.origin.format;
+            writeln!(out, "note: {path}: read as {format}, {}", safe::line(&host.detection))?;
+            if let Some(decoded) = host.snapshot.sources.files().first().and_then(|file| file.decoded()) {
+                writeln!(out, "note: {path}: decoded from {decoded}")?;
+            }
+        }
+        for issue in &host.issues {
+            let severity = issue.kind.severity(run.lenient);
+            if severity == IssueSeverity::Note && !run.verbose || severity < IssueSeverity::Error && run.quiet {
+                continue;
+            }
+            if self.shown >= run.max_diagnostics {
+                self.hidden += 1;
+                continue;
+            }
+            self.shown += 1;
+            let shown = capture_issue(issue, &host.snapshot, run.lenient, self.style);
+            out.write_all(shown.render(self.style).as_bytes())?;
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+
+    /// Each missing fact once, with the rules that it touches and what would decide them.
+    fn unknowns(&self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        if run.quiet && run.threshold.allow_unknown {
+            return Ok(());
+        }
+        let width = self.style.width.unwrap_or(100).max(40);
+        for (missed, touched) in &self.unknown {
+            let rules = match touched.rules.len() {
+                1 => "1 rule".to_owned(),
+                count => format!("{count} rules"),
+            };
+            let head = self.colour("unknown", "1;33");
+            let mut lines = vec![format!("{rules}: {}", missed.what)];
+            lines.push(format!("to decide: {}", missed.cure));
+            let ids = touched.rules.iter().map(|rule| rule.id(run.policy));
+            lines.push(format!("rules: {}", listed(ids, touched.rules.len())));
+            if summary.hosts > 1 {
+                let hosts = touched.hosts.iter().map(String::as_str);
+                lines.push(format!("hosts: {}", listed(hosts, touched.host_count)));
+            }
+            for (index, line) in lines.iter().enumerate() {
+                let options = match index {
+                    0 => textwrap::Options::new(width - 9).subsequent_indent("  "),
+                    _ => textwrap::Options::new(width - 2).initial_indent("  ").subsequent_indent("    "),
+                };
+                let wrapped = textwrap::fill(&safe::line(line), options);
+                match index {
+                    0 => writeln!(out, "{head}: {wrapped}")?,
+                    _ => writeln!(out, "{wrapped}")?,
+                }
+            }
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+
+    fn closing(&self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        let count = |number: u64, one: &str, many: &str| {
+            if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+        };
+        let rules = run.policy.rules.len() + usize::from(run.policy.unlisted.is_some());
+        let mut parts = vec![
+            count(summary.hosts, "host", "hosts"),
+            count(summary.listeners, "listener", "listeners"),
+            count(rules as u64, "rule", "rules"),
+            format!("policy {}", safe::line(&run.policy.name)),
+        ];
+        if summary.broken > 0 {
+            parts.push(format!("{} could not be read", count(summary.broken, "capture", "captures")));
+        }
+        writeln!(out, "{}", parts.join(", "))?;
+        let verdicts: Vec<String> = Verdict::ALL
+            .into_iter()
+            .filter(|&verdict| {
+                summary.count(verdict) > 0 || matches!(verdict, Verdict::Pass | Verdict::Fail | Verdict::Unknown)
+            })
+            .map(|verdict| format!("{} {}", summary.count(verdict), verdict.name()))
+            .collect();
+        writeln!(out, "verdicts: {}", verdicts.join(", "))?;
+        let by_severity: Vec<String> = Severity::ALL
+            .into_iter()
+            .rev()
+            .zip(summary.violations.iter().rev())
+            .filter(|(_, number)| **number > 0)
+            .map(|(severity, number)| count(*number, severity.name(), &format!("{}s", severity.name())))
+            .collect();
+        let total: u64 = summary.violations.iter().sum();
+        let found = match total {
+            0 => "no violation".to_owned(),
+            _ => format!("{} ({})", violations(total), by_severity.join(", ")),
+        };
+        let result = match summary.exit_code() {
+            0 => self.colour("passed", "1;32"),
+            1 => self.colour("failed", "1;31"),
+            3 => self.colour("undecided", "1;33"),
+            _ => self.colour("not audited", "1;31"),
+        };
+        writeln!(out, "{result}: {found} (exit code {})", summary.exit_code())
+    }
+}
+
+fn violations(count: u64) -> String {
+    if count == 1 { "1 violation".to_owned() } else { format!("{count} violations") }
+}
+
+/// `a, b, c and 5 more`, of `count` names.
+fn listed<'a>(names: impl Iterator<Item = &'a str>, count: usize) -> String {
+    let shown: Vec<&str> = names.take(LIST).collect();
+    match count.saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn level(severity: Severity) -> Level {
+    match severity {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warning,
+        Severity::Note => Level::Note,
+    }
+}
+
+/// A violation: the evidence line first, the policy key as its other end.
+fn finding(
+    run: &Run<'_>,
+    host: &HostReport,
+    result: &RuleResult,
+    violation: &Violation,
+    style: Style,
+) -> Shown {
+    let policy = run.policy;
+    let facts = host.facts(run);
+    let rule = result.rule.rule(policy);
+    let because = rule.and_then(|rule| rule.because.clone());
+    let asks = because.unwrap_or_else(|| format!("rule `{}`", result.rule.id(policy)));
+    let other_end = Shown::new(Level::Note, asks).at(
+        &policy.sources,
+        Some(violation.policy),
+        requirement(result.rule, policy),
+        style,
+    );
+    let title = match violation.socket {
+        Some(_) => headline(result.rule, policy),
+        None => crate::audit::message(result, violation, policy, &facts),
+    };
+    let shown = Shown::new(level(result.rule.severity(policy)), title).code(result.rule.id(policy)).at(
+        &host.snapshot.sources,
+        violation.evidence,
+        label(result, violation, policy, &facts),
+        style,
+    );
+    Shown {
+        help: rule.and_then(|rule| rule.help.clone()),
+        url: rule.and_then(|rule| rule.url.clone()),
+        related: vec![other_end],
+        ..shown
+    }
+}
+
+/// A capture issue as a diagnostic.
+#[must_use]
+pub fn capture_issue(issue: &CaptureIssue, snapshot: &Snapshot, lenient: bool, style: Style) -> Shown {
+    let level = match issue.kind.severity(lenient) {
+        IssueSeverity::Error => Level::Error,
+        IssueSeverity::Warning => Level::Warning,
+        IssueSeverity::Note => Level::Note,
+    };
+    let message = match issue.at {
+        Some(_) => issue.message.clone(),
+        None => format!("{}: {}", snapshot.origin.path, issue.message),
+    };
+    Shown::new(level, message).code(issue.kind.code()).help(issue.kind.help()).at(
+        &snapshot.sources,
+        issue.at,
+        "",
+        style,
+    )
+}
+
+/// A policy error as a diagnostic.
+#[must_use]
+pub fn policy_error(
+    error: &crate::policy::PolicyError,
+    sources: &crate::source::SourceMap,
+    style: Style,
+) -> Shown {
+    let level = if error.kind.is_warning() { Level::Warning } else { Level::Error };
+    let mut shown = Shown::new(level, error.message.clone()).code(error.kind.code()).at(
+        sources,
+        error.at,
+        error.label.clone(),
+        style,
+    );
+    shown.help.clone_from(&error.help);
+    shown.related = error
+        .related
+        .iter()
+        .map(|(span, words)| {
+            Shown::new(Level::Note, words.clone()).at(sources, Some(*span), "", style)
+        })
+        .collect();
+    shown
+}
