@@ -42,7 +42,7 @@ const PADDED: usize = 44;
 const TIGHT: usize = 34;
 
 /// The shortest width that is kept to.
-const NARROWEST: usize = 24;
+const NARROWEST: usize = 32;
 
 /// For people.
 #[derive(Debug)]
@@ -120,12 +120,59 @@ impl Paint {
 /// One row of a table; all texts are harmless.
 struct Row {
     scope: Option<Scope>,
+    /// Address, device and port.
     endpoint: String,
+    /// What `::` lets in besides, or the marks of what is not known.
+    endpoint_mark: String,
     transport: &'static str,
     /// What holds the socket, one item each, and the mark of what is not known of it.
     owners: Vec<String>,
     owner_mark: String,
     line: String,
+}
+
+impl Row {
+    fn endpoint_width(&self) -> usize {
+        self.endpoint.width() + self.endpoint_mark.width()
+    }
+
+    /// The endpoint in at most `width` columns, with its marks where there is room for both.
+    fn fit_endpoint(&self, width: usize) -> String {
+        let mark = &self.endpoint_mark;
+        match width.checked_sub(mark.width()) {
+            Some(room) if room >= 8 || self.endpoint_width() <= width => {
+                cut(&self.endpoint, room) + mark
+            }
+            _ => cut(&format!("{}{mark}", self.endpoint), width),
+        }
+    }
+
+    /// The owners in at most `width` columns: as many as there is room for, the number of the others, and
+    /// the mark.
+    fn fit_owners(&self, width: usize) -> String {
+        let mark = &self.owner_mark;
+        let whole = self.owners.join(", ") + mark;
+        if whole.width() <= width {
+            return whole;
+        }
+        // No more items than columns can fit; a hostile row may have many thousands.
+        for shown in (1..self.owners.len().min(width)).rev() {
+            let head = self.owners.get(..shown).unwrap_or_default().join(", ");
+            let fitting = format!("{head} +{}{mark}", self.owners.len() - shown);
+            if fitting.width() <= width {
+                return fitting;
+            }
+        }
+        let tail = match self.owners.len() {
+            0 | 1 => mark.clone(),
+            count => format!(" +{}{mark}", count - 1),
+        };
+        let first = self.owners.first().map_or("", String::as_str);
+        match width.checked_sub(tail.width()) {
+            Some(room) if room >= 2 => cut(first, room) + &tail,
+            _ => cut(&whole, width),
+        }
+    }
 }
 
 /// Widths of the columns of a table.
@@ -241,24 +288,25 @@ impl Page {
     }
 
     fn row(&mut self, snapshot: &Snapshot, socket: &Socket) -> Row {
-        let mut endpoint = safe::line(&snapshot.endpoint(socket)).into_owned();
-        match (socket.address, socket.v6only) {
-            (Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), v6only) => match v6only {
-                Some(true) => endpoint.push_str(" (IPv6 only)"),
-                Some(false) => endpoint.push_str(" (and IPv4)"),
-                None => endpoint += &self.mark(Missing::DualStack),
-            },
-            (Address::Star, _) => endpoint += &self.mark(Missing::AddressStar),
-            (Address::Missing(reason), _) => endpoint += &self.mark(reason),
-            (Address::Dual, Some(true)) => endpoint.push_str(" (IPv6 only)"),
-            (Address::Ip(_) | Address::Dual, _) => {}
-        }
+        let mut mark = match (socket.address, socket.v6only) {
+            (Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), None) => self.mark(Missing::DualStack),
+            (Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), Some(false)) => {
+                " (and IPv4)".to_owned()
+            }
+            (Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) | Address::Dual, Some(true)) => {
+                " (IPv6 only)".to_owned()
+            }
+            (Address::Star, _) => self.mark(Missing::AddressStar),
+            (Address::Missing(reason), _) => self.mark(reason),
+            (Address::Ip(_) | Address::Dual, _) => String::new(),
+        };
         if let Port::Missing(reason) = socket.port {
-            endpoint += &self.mark(reason);
+            mark += &self.mark(reason);
         }
         Row {
             scope: socket.scope(),
-            endpoint,
+            endpoint: safe::line(&snapshot.endpoint(socket)).into_owned(),
+            endpoint_mark: mark,
             transport: if socket.mptcp { "mptcp" } else { socket.transport.name() },
             owners: owners(snapshot, socket),
             owner_mark: socket.owners_missing.map_or_else(String::new, |reason| self.mark(reason)),
@@ -293,12 +341,11 @@ impl Page {
     fn wide(&mut self, row: &Row, columns: &Columns) {
         let scope = pad(scope_text(row.scope), columns.scope);
         let paint = Paint::of(row.scope);
-        let fits = row.endpoint.width() <= columns.endpoint;
-        let endpoint =
-            if fits { pad(&row.endpoint, columns.endpoint) } else { row.endpoint.clone() };
+        let fits = row.endpoint_width() <= columns.endpoint;
+        let endpoint = pad(&row.fit_endpoint(usize::MAX), columns.endpoint);
         let owner = match columns.cut {
-            true => fit_owners(row, columns.owner),
-            false => fit_owners(row, usize::MAX),
+            true => row.fit_owners(columns.owner),
+            false => row.fit_owners(usize::MAX),
         };
         let owner = pad(&owner, columns.owner);
         let line = right(&row.line, columns.line);
@@ -318,7 +365,7 @@ impl Page {
         }
         // An endpoint that is wider than its column has a line for itself.
         let room = self.width.unwrap_or(usize::MAX).saturating_sub(columns.scope + GAP.len());
-        let endpoint = cut(&row.endpoint, room);
+        let endpoint = row.fit_endpoint(room);
         self.line(&[(paint, &scope), (Paint::Plain, GAP), (Paint::Plain, &endpoint)]);
         let indent = " ".repeat(columns.scope + columns.endpoint + 2 * GAP.len());
         self.line(&[
@@ -337,7 +384,7 @@ impl Page {
         let scope = pad(scope_text(row.scope), columns.scope);
         let transport = pad(row.transport, columns.transport);
         let used = columns.scope + columns.transport + 2 * GAP.len();
-        let endpoint = cut(&row.endpoint, width.saturating_sub(used));
+        let endpoint = row.fit_endpoint(width.saturating_sub(used));
         self.line(&[
             (Paint::of(row.scope), &scope),
             (Paint::Plain, GAP),
@@ -347,7 +394,7 @@ impl Page {
         ]);
         let line = format!("line {}", row.line);
         let room = width.saturating_sub(2 * GAP.len() + line.width());
-        let owner = fit_owners(row, room);
+        let owner = row.fit_owners(room);
         self.line(&[
             (Paint::Plain, GAP),
             (Paint::Plain, &owner),
@@ -561,47 +608,24 @@ fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
     let details = snapshot.details(socket);
     let text = |text| safe::line(snapshot.text(text)).into_owned();
     if items.is_empty() {
-        items.push(if socket.owners_missing.is_some() { "?" } else { "none" }.to_owned());
-        if let Some(unit) = details.unit {
-            items.push(format!("unit {}", text(unit)));
-        }
-        match (details.user, details.uid) {
-            (Some(user), _) => items.push(format!("user {}", text(user))),
-            (None, Some(uid)) => items.push(format!("uid {uid}")),
-            (None, None) => {}
-        }
+        let process = if socket.owners_missing.is_some() { "?" } else { "none" };
+        let user = match (details.user, details.uid) {
+            (Some(user), _) => Some(format!("user {}", text(user))),
+            (None, Some(uid)) => Some(format!("uid {uid}")),
+            (None, None) => None,
+        };
+        let mut rest =
+            details.unit.map(|unit| format!("unit {}", text(unit))).into_iter().chain(user);
+        items.push(match rest.next() {
+            Some(first) => format!("{process} ({first})"),
+            None => process.to_owned(),
+        });
+        items.extend(rest);
     }
     if let Some(container) = details.container {
         items.push(format!("container {}", text(container)));
     }
     items
-}
-
-/// The owners in at most `width` columns: as many as there is room for, the number of the others, and
-/// the mark.
-fn fit_owners(row: &Row, width: usize) -> String {
-    let mark = &row.owner_mark;
-    let whole = row.owners.join(", ") + mark;
-    if whole.width() <= width {
-        return whole;
-    }
-    // No more items than columns can fit; a hostile row may have many thousands.
-    for shown in (1..row.owners.len().min(width)).rev() {
-        let head = row.owners.get(..shown).unwrap_or_default().join(", ");
-        let fitting = format!("{head} +{}{mark}", row.owners.len() - shown);
-        if fitting.width() <= width {
-            return fitting;
-        }
-    }
-    let tail = match row.owners.len() {
-        0 | 1 => mark.clone(),
-        count => format!(" +{}{mark}", count - 1),
-    };
-    let first = row.owners.first().map_or("", String::as_str);
-    match width.checked_sub(tail.width()) {
-        Some(room) if room >= 2 => cut(first, room) + &tail,
-        _ => cut(&whole, width),
-    }
 }
 
 /// The widths of the columns for these rows.
@@ -612,7 +636,7 @@ fn columns(rows: &[Row], width: Option<usize>) -> Columns {
     let scope = widest(&|row| scope_text(row.scope).width(), "SCOPE");
     let transport = widest(&|row| row.transport.width(), "TRANSPORT");
     let line = widest(&|row| row.line.width(), "LINE");
-    let endpoint = widest(&|row| row.endpoint.width(), "ENDPOINT");
+    let endpoint = widest(&Row::endpoint_width, "ENDPOINT");
     let owner = widest(&|row| (row.owners.join(", ") + &row.owner_mark).width(), "OWNER");
     let Some(width) = width else {
         let (endpoint, owner) = (endpoint.min(PADDED), owner.min(PADDED));
@@ -625,7 +649,7 @@ fn columns(rows: &[Row], width: Option<usize>) -> Columns {
     }
     // When both do not fit, the owner gives way first, down to two fifths of the room.
     let most = room.saturating_sub(owner).max(room * 3 / 5);
-    let fitting = rows.iter().map(|row| row.endpoint.width()).filter(|&width| width <= most);
+    let fitting = rows.iter().map(Row::endpoint_width).filter(|&width| width <= most);
     let endpoint = fitting.max().unwrap_or_default().max("ENDPOINT".len());
     let owner = owner.min(room.saturating_sub(endpoint));
     Columns { scope, endpoint, transport, owner, line, cut: true, stacked: false }

@@ -149,7 +149,7 @@ proptest! {
     #[test]
     fn human_output_is_harmless_and_fits(
         snapshot in arbitrary::snapshot(),
-        width in 24..140_usize,
+        width in 32..140_usize,
     ) {
         let snapshot = [snapshot];
         for style in [PIPE, screen(width)] {
