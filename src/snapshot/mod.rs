@@ -6,6 +6,8 @@
 //! itself (or into a small pool, where the evidence escapes or breaks them), so that a row costs no
 //! allocation.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod builder;
 mod coverage;
 pub mod document;
