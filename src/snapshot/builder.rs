@@ -106,6 +106,15 @@ impl Builder {
         &mut self.snapshot.sockets
     }
 
+    /// The owners of a socket that was added, by its index, to be changed.
+    pub fn owners_mut(&mut self, socket: usize) -> &mut [Owner] {
+        let range = self.snapshot.sockets.get(socket).map(|socket| {
+            let start = socket.owners_start as usize;
+            start..start + socket.owners_len as usize
+        });
+        range.and_then(|range| self.snapshot.owners.get_mut(range)).unwrap_or_default()
+    }
+
     /// The rarer facts of a socket, to be changed.
     pub fn details_mut(&mut self, index: u32) -> Option<&mut Details> {
         self.snapshot.details.get_mut(index as usize)

@@ -420,12 +420,11 @@ impl Reader<'_> {
         let used = shown_len(self.bytes(), rest.clone()) + 1;
         let padded = name.left < line.end - line.start;
         self.name = (!padded && name.left > used).then(|| Name { left: name.left - used, ..name });
+        if let Some(socket) = name.socket {
+            self.lengthen(socket, rest.clone());
+        }
         if rest.is_empty() {
             return;
-        }
-        let builder = self.transcript.builder();
-        if let Some(socket) = name.socket.and_then(|at| builder.sockets_mut().get_mut(at)) {
-            socket.owners_missing = Some(Missing::OwnerAmbiguous);
         }
         let (kind, message) = match forged {
             true => (
@@ -438,6 +437,24 @@ impl Reader<'_> {
             ),
         };
         self.transcript.issue(kind, rest, message);
+    }
+
+    /// Puts a line break and a text behind the name of a socket's owner.
+    fn lengthen(&mut self, socket: usize, rest: Range<usize>) {
+        let builder = self.transcript.builder();
+        let Some(&mut owner) = builder.owners_mut(socket).first_mut() else { return };
+        let mut name = owner.name.map_or("", |name| builder.snapshot().text(name)).to_owned();
+        name.push('\n');
+        name.push_str(self.source.slice(rest.clone()));
+        let name = Some(builder.pooled(&name));
+        let at = At::new(owner.at.start as usize..rest.end);
+        if let Some(owner) = builder.owners_mut(socket).first_mut() {
+            owner.name = name;
+            owner.at = at;
+        }
+        if let Some(socket) = builder.sockets_mut().get_mut(socket) {
+            socket.owners_missing = Some(Missing::OwnerAmbiguous);
+        }
     }
 
     /// Reads a row of internet sockets.
@@ -500,7 +517,7 @@ impl Reader<'_> {
             table.padded |= used < NET_TOOLS_NAME;
             return None;
         }
-        let left = most.checked_sub(used + 1)?;
+        let left = most.checked_sub(used + 1).filter(|&left| left > 0)?;
         let trimmed = bytes.get(line.end.wrapping_sub(1)).is_some_and(|&byte| row::is_blank(byte));
         // With -o the timer ends the row, so a row without one goes on in the next line.
         let broken = most != TOYBOX_NAME && (table.padded && !trimmed || columns.timer && at.end == line.end);

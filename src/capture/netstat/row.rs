@@ -137,6 +137,9 @@ pub(super) enum Host {
 }
 
 /// Reads an address; `text` is what stands before the last colon.
+///
+/// A zone does not count: netstat reads none from /proc/net, and what busybox 1.35 prints behind the
+/// `%` of raw sockets is uninitialised memory.
 pub(super) fn host(text: &str) -> Host {
     match text {
         "0.0.0.0" => return Host::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
@@ -148,7 +151,7 @@ pub(super) fn host(text: &str) -> Host {
         return Host::Ip(IpAddr::V4(ip));
     }
     match address::parse(text) {
-        address::AddressText { host: HostText::Ip(ip), zone: None } => Host::Ip(ip),
+        address::AddressText { host: HostText::Ip(ip), .. } => Host::Ip(ip),
         _ => Host::Other,
     }
 }
@@ -184,6 +187,10 @@ fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
 
 /// Whether the foreign address is a wildcard, in every spelling.
 pub(super) fn is_wildcard(peer: &[u8]) -> bool {
+    let peer = match memchr::memchr(b'%', peer) {
+        Some(zone) => peer.get(..zone).unwrap_or_default(),
+        None => peer,
+    };
     matches!(peer, b"0.0.0.0" | b"::" | b"[::]" | b"*" | b"\\*" | b"")
 }
 
