@@ -499,7 +499,7 @@ fn banner_host(line: &str) -> Option<&str> {
 }
 
 /// The name in `netns: NAME`. Source: iproute2, ip/ipnetns.c `on_netns_exec`.
-fn netns_marker(line: &str) -> Option<&str> {
+pub(super) fn netns_marker(line: &str) -> Option<&str> {
     let name = line.strip_prefix("netns: ")?;
     (!name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
 }

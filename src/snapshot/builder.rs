@@ -87,9 +87,32 @@ impl Builder {
         self.snapshot.sockets.push(socket);
     }
 
+    /// Gives the owners that were added since the last socket to that socket, which has none, for
+    /// evidence that puts them behind it.
+    pub fn own_last(&mut self, missing: Option<super::Missing>) {
+        let owners = self.snapshot.owners.len();
+        if let Some(socket) = self.snapshot.sockets.last_mut()
+            && socket.owners_len == 0
+        {
+            socket.owners_start = to_u32(self.taken);
+            socket.owners_len = to_u32(owners - self.taken);
+            socket.owners_missing = missing;
+            self.taken = owners;
+        }
+    }
+
     /// The sockets so far, for what only the whole capture tells (what `*` means in it).
     pub fn sockets_mut(&mut self) -> &mut [Socket] {
         &mut self.snapshot.sockets
+    }
+
+    /// The owners of a socket that was added, by its index, to be changed.
+    pub fn owners_mut(&mut self, socket: usize) -> &mut [Owner] {
+        let range = self.snapshot.sockets.get(socket).map(|socket| {
+            let start = socket.owners_start as usize;
+            start..start + socket.owners_len as usize
+        });
+        range.and_then(|range| self.snapshot.owners.get_mut(range)).unwrap_or_default()
     }
 
     /// The rarer facts of a socket, to be changed.

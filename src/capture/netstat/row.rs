@@ -1,0 +1,275 @@
+//! One line of the table: where its fields stand.
+//!
+//! The layout of net-tools is `%-4s  %6ld %6ld %-23s %-23s %-11s` and then what `-e`, `-p`, `-Z` and
+//! `-o` add (netstat.c `tcp_do_one`, `finish_this_one`); busybox and toybox print the same columns.
+//! Fields are found by blanks, not by columns: pastes collapse blanks, `-W` widens columns.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+use crate::address::{self, HostText};
+use crate::snapshot::Transport;
+
+/// A row, as byte ranges of the text that it stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    /// The transport in the first column.
+    pub(super) transport: Transport,
+    /// The first column says IPv6 (`tcp6`). net-tools 1.60 of RHEL and busybox never say it.
+    pub(super) six: bool,
+    /// The local address, without the colon and port.
+    pub(super) host: Range<usize>,
+    /// The local port.
+    pub(super) port: Range<usize>,
+    /// The foreign address, without the colon and port; empty for an SCTP endpoint.
+    pub(super) peer: Range<usize>,
+    /// Whether the foreign port is `*`.
+    pub(super) peerless: bool,
+    /// Where the columns behind the foreign address begin.
+    pub(super) rest: usize,
+}
+
+/// Where the next run of anything but blanks stands in `bytes[at..end]`.
+pub(super) fn field(bytes: &[u8], at: usize, end: usize) -> Option<Range<usize>> {
+    let line = bytes.get(at..end)?;
+    let start = at + line.iter().position(|&byte| !is_blank(byte))?;
+    let word = bytes.get(start..end)?;
+    let len = word.iter().position(|&byte| is_blank(byte)).unwrap_or(word.len());
+    Some(start..start + len)
+}
+
+pub(super) fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+/// Whether `bytes` is one or more decimal digits.
+pub(super) fn is_number(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit)
+}
+
+/// The transport of a first column, and whether it says IPv6.
+///
+/// Source: net-tools netstat.c (`INFO_GUTS6` names), toybox toys/net/netstat.c. `tcp4`, `tcp46` and
+/// `udp46` are those of the BSDs, whose rows have another shape.
+fn transport(word: &[u8]) -> Option<(Transport, bool)> {
+    Some(match word {
+        b"tcp" => (Transport::Tcp, false),
+        b"tcp6" => (Transport::Tcp, true),
+        b"udp" => (Transport::Udp, false),
+        b"udp6" => (Transport::Udp, true),
+        b"raw" => (Transport::Raw, false),
+        b"raw6" => (Transport::Raw, true),
+        b"udpl" | b"udplite" => (Transport::Udplite, false),
+        b"udpl6" | b"udplite6" => (Transport::Udplite, true),
+        b"sctp" => (Transport::Sctp, false),
+        b"sctp6" => (Transport::Sctp, true),
+        _ => return None,
+    })
+}
+
+/// Whether a line begins as a row does: a transport, and a number after it or nothing.
+pub(super) fn is_rowlike(bytes: &[u8], line: Range<usize>) -> bool {
+    let Some(word) = field(bytes, line.start, line.end) else { return false };
+    if bytes.get(word.clone()).and_then(transport).is_none() {
+        return false;
+    }
+    field(bytes, word.end, line.end)
+        .is_none_or(|next| bytes.get(next).and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit))
+}
+
+/// Splits `0.0.0.0:22` at the last colon; both sides hold something.
+fn endpoint(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, Range<usize>)> {
+    let colon = word.start + memchr::memrchr(b':', bytes.get(word.clone())?)?;
+    (colon > word.start && colon + 1 < word.end)
+        .then_some((word.start..colon, colon + 1..word.end))
+}
+
+/// Takes a row apart; `None` where the line is none.
+pub(super) fn parse(bytes: &[u8], line: Range<usize>) -> Option<Row> {
+    let word = field(bytes, line.start, line.end)?;
+    let (transport, six) = transport(bytes.get(word.clone())?)?;
+    let mut next = field(bytes, word.end, line.end)?;
+    if transport == Transport::Sctp && !is_number(bytes.get(next.clone())?) {
+        // `sctp_eps_do_one`: no queues, no foreign address.
+        let (host, port) = endpoint(bytes, next.clone())?;
+        let rest = next.end;
+        return is_port(bytes.get(port.clone())?)
+            .then_some(Row { transport, six, host, port, peer: rest..rest, peerless: true, rest });
+    }
+    // The receive and the send queue; toybox and busybox print no other numbers there.
+    for _ in 0..2 {
+        if !is_number(bytes.get(next.clone())?) {
+            return None;
+        }
+        next = field(bytes, next.end, line.end)?;
+    }
+    let (host, port) = endpoint(bytes, next.clone())?;
+    let foreign = field(bytes, next.end, line.end)?;
+    let (peer, peer_port) = endpoint(bytes, foreign.clone())?;
+    if !is_port(bytes.get(port.clone())?) || !is_port(bytes.get(peer_port.clone())?) {
+        return None;
+    }
+    let peerless = matches!(bytes.get(peer_port)?, b"*" | b"\\*");
+    Some(Row { transport, six, host, port, peer, peerless, rest: foreign.end })
+}
+
+/// Whether a text can be a port: a number, a service name (RFC 6335 section 5.1, and the `_`, `.`,
+/// `+` and `/` of older tables), or `*`. Markdown puts a backslash before the star.
+fn is_port(text: &[u8]) -> bool {
+    match text {
+        b"*" | b"\\*" => true,
+        [first, rest @ ..] if first.is_ascii_alphanumeric() => rest.iter().all(|&byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'/' | b'*')
+        }),
+        _ => false,
+    }
+}
+
+/// What is printed for an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Host {
+    /// An address in numbers.
+    Ip(IpAddr),
+    /// `*`, as name-resolving versions before 2.0 print the wildcard.
+    Star,
+    /// A name, or a cut address.
+    Other,
+}
+
+/// Reads an address; `text` is what stands before the last colon.
+///
+/// A zone does not count: netstat reads none from /proc/net, and what busybox 1.35 prints behind the
+/// `%` of raw sockets is uninitialised memory.
+pub(super) fn host(text: &str) -> Host {
+    match text {
+        "0.0.0.0" => return Host::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        "::" | "[::]" => return Host::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+        "*" | "\\*" => return Host::Star,
+        _ => {}
+    }
+    if let Some(ip) = ipv4(text.as_bytes()) {
+        return Host::Ip(IpAddr::V4(ip));
+    }
+    match address::parse(text) {
+        address::AddressText { host: HostText::Ip(ip), .. } => Host::Ip(ip),
+        _ => Host::Other,
+    }
+}
+
+/// Four decimal octets without leading zeros.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let mut at = 0;
+    let mut digits = 0_u8;
+    let mut value = 0_u16;
+    for &byte in text {
+        match byte {
+            b'0'..=b'9' => {
+                if digits > 0 && value == 0 || digits == 3 {
+                    return None;
+                }
+                value = value * 10 + u16::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && at < 3 => {
+                *octets.get_mut(at)? = u8::try_from(value).ok()?;
+                at += 1;
+                digits = 0;
+                value = 0;
+            }
+            _ => return None,
+        }
+    }
+    (at == 3 && digits > 0).then_some(())?;
+    *octets.get_mut(3)? = u8::try_from(value).ok()?;
+    Some(Ipv4Addr::from(octets))
+}
+
+/// Whether the foreign address is a wildcard, in every spelling.
+pub(super) fn is_wildcard(peer: &[u8]) -> bool {
+    let peer = match memchr::memchr(b'%', peer) {
+        Some(zone) => peer.get(..zone).unwrap_or_default(),
+        None => peer,
+    };
+    matches!(peer, b"0.0.0.0" | b"::" | b"[::]" | b"*" | b"\\*" | b"")
+}
+
+/// What stands behind the foreign address.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Tail {
+    /// The state word; UDP sockets mostly have none.
+    pub(super) state: Option<Range<usize>>,
+    /// User and inode, of `-e`.
+    pub(super) user: Option<(Range<usize>, Range<usize>)>,
+    /// Where the rest begins: the owner, the security context, the timer.
+    pub(super) rest: usize,
+}
+
+/// Reads state, user and inode. States and timers are translated, so shapes tell: an owner is `-` or
+/// `PID/...`, a timer is a word before `(`, an inode is a number behind the user, and where two
+/// numbers follow a word, that word is the state.
+pub(super) fn tail(bytes: &[u8], row: &Row, end: usize) -> Tail {
+    let mut tail = Tail { rest: row.rest, ..Tail::default() };
+    let word = |at: usize| field(bytes, at, end);
+    let number = |range: &Range<usize>| bytes.get(range.clone()).is_some_and(is_number);
+    let Some(first) = word(tail.rest) else { return tail };
+    let second = word(first.end);
+    let third = second.as_ref().and_then(|second| word(second.end));
+    let stateless = match row.transport {
+        // `%-11d` or itoa(): always there, and always a number.
+        Transport::Raw => !number(&first),
+        Transport::Tcp | Transport::Udp | Transport::Udplite | Transport::Sctp | Transport::Dccp => {
+            is_owner(bytes.get(first.clone()).unwrap_or_default())
+                || is_timer(bytes, second.as_ref())
+                || second.as_ref().is_some_and(number) && !third.as_ref().is_some_and(number)
+        }
+    };
+    let user = if stateless {
+        Some((first, second))
+    } else {
+        tail.rest = first.end;
+        tail.state = Some(first);
+        second.map(|second| (second, third))
+    };
+    if let Some((user, Some(inode))) = user
+        && number(&inode)
+        && !is_owner(bytes.get(user.clone()).unwrap_or_default())
+    {
+        tail.rest = inode.end;
+        tail.user = Some((user, inode));
+    }
+    tail
+}
+
+/// Whether a word begins an owner: `-` or a number and a slash.
+pub(super) fn is_owner(word: &[u8]) -> bool {
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    word == b"-" || digits > 0 && word.get(digits) == Some(&b'/')
+}
+
+/// Whether a word is the second of a timer: `(0.00/0/0)`.
+fn is_timer(bytes: &[u8], word: Option<&Range<usize>>) -> bool {
+    let text = word.and_then(|word| bytes.get(word.clone())).unwrap_or_default();
+    text.first() == Some(&b'(') && text.contains(&b'/')
+}
+
+/// Where the timer at the end of `bytes[at..end]` begins, if there is one: a word and
+/// `(0.00/0/0)`. Source: net-tools netstat.c `tcp_do_one`; the word is translated.
+pub(super) fn timer(bytes: &[u8], at: usize, end: usize) -> Option<usize> {
+    let text = bytes.get(at..end)?;
+    let text = text.trim_ascii_end();
+    let inside = text.strip_suffix(b")")?;
+    let open = memchr::memrchr(b'(', inside)?;
+    let numbers = inside.get(open + 1..)?;
+    if numbers.is_empty()
+        || !numbers.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'/' | b',' | b' '))
+        || memchr::memchr_iter(b'/', numbers).count() != 2
+    {
+        return None;
+    }
+    let before = text.get(..open)?.trim_ascii_end();
+    // The Estonian `off` ends in a parenthesis of its own.
+    let before = before.strip_suffix(b"(").map_or(before, <[u8]>::trim_ascii_end);
+    let word = before.iter().rposition(|&byte| is_blank(byte)).map_or(0, |blank| blank + 1);
+    Some(at + word)
+}
