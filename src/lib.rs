@@ -18,4 +18,5 @@ pub mod safe;
 pub mod services;
 pub mod snapshot;
 pub mod source;
+pub mod style;
 pub mod truth;

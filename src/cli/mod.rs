@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod error;
 mod input;
+mod list;
 mod output;
 mod policies;
 
@@ -35,7 +36,7 @@ pub fn main() -> ExitCode {
     let screen = Screen::new(cli.color);
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
-        Command::List(_) => 2,
+        Command::List(args) => list::run(args, &screen),
         Command::Policy(command) => policy(command, &screen),
     })
 }

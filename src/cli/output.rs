@@ -44,6 +44,12 @@ impl Screen {
         self.say(&error.shown());
     }
 
+    /// Shows a note on standard error.
+    pub(super) fn note(&self, text: &str) {
+        let text = crate::safe::line(text);
+        let _ = io::stderr().lock().write_all(format!("note: {text}\n").as_bytes());
+    }
+
     /// Shows a diagnostic on standard error; nobody can be told when that fails.
     pub(super) fn say(&self, shown: &Shown) {
         let text = shown.clone().render(self.errors);

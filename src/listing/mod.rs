@@ -9,16 +9,7 @@ pub mod ndjson;
 use std::io;
 
 use crate::snapshot::Snapshot;
-
-/// How a listing may look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Style {
-    /// Columns of the terminal; `None` when the output is no terminal: lines are then as long as what
-    /// they hold.
-    pub width: Option<usize>,
-    /// Whether colours are wanted (ECMA-48 SGR).
-    pub colour: bool,
-}
+pub use crate::style::Style;
 
 /// One output of `socklint list`.
 pub trait Listing: Sync {

@@ -15,15 +15,7 @@ use crate::audit::{RuleResult, Summary, Threshold};
 use crate::capture::CaptureIssue;
 use crate::policy::{Facts, Policy, PolicyError};
 use crate::snapshot::{Grade, Snapshot};
-
-/// How output looks on its medium.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Style {
-    /// Columns of the terminal; `None` for a file or a pipe.
-    pub width: Option<usize>,
-    /// Whether to use colour.
-    pub colour: bool,
-}
+pub use crate::style::Style;
 
 /// What an audit was asked to do.
 #[derive(Debug, Clone, Copy)]

@@ -735,7 +735,7 @@ impl Reader<'_> {
         if super::transcript::netns_marker(trimmed).is_some() {
             self.end_table();
         }
-        match self.transcript.line(line, &Netstat) {
+        match self.transcript.line(line, Some(&Netstat)) {
             Line::Blank | Line::Chatter | Line::ToolError => {}
             Line::Prompt | Line::Netns => {
                 self.flush_ignored();

@@ -1,0 +1,74 @@
+//! `socklint list`.
+
+use std::io::{self, BufWriter, Write};
+
+use super::args::ListArgs;
+use super::error::{CliError, CliErrorKind};
+use super::input::Inputs;
+use super::output::Screen;
+use crate::capture::{Capture, Severity};
+use crate::listing::{LISTINGS, listing};
+use crate::policy::suggestion;
+use crate::report::capture_issue;
+
+/// Runs the command and says its exit code.
+pub(super) fn run(args: &ListArgs, screen: &Screen) -> u8 {
+    list(args, screen).unwrap_or_else(|error| {
+        screen.complain(&error);
+        2
+    })
+}
+
+fn list(args: &ListArgs, screen: &Screen) -> Result<u8, CliError> {
+    let listing = listing(&args.format).ok_or_else(|| {
+        let known: Vec<&str> = LISTINGS.iter().map(|listing| listing.name()).collect();
+        let message = format!("`{}` is no output format of `list`", args.format);
+        CliError::new(CliErrorKind::Usage, message, suggestion(&args.format, &known, "the formats"))
+    })?;
+    let inputs = Inputs::new(&args.input)?;
+    let lenient = args.input.lenient;
+    let mut snapshots = Vec::new();
+    let mut broken = false;
+    let complain = |capture: &Capture| {
+        for issue in &capture.issues {
+            if args.verbose || issue.kind.severity(lenient) > Severity::Note {
+                screen.say(&capture_issue(issue, &capture.snapshot, lenient, screen.style()));
+            }
+        }
+    };
+    let mut errors = Vec::new();
+    inputs.read(
+        |capture| {
+            complain(&capture);
+            if args.verbose {
+                screen.note(&format!(
+                    "{}: read as {}, {}",
+                    capture.snapshot.origin.path, capture.snapshot.origin.format, capture.detection
+                ));
+            }
+            if capture.severity(lenient) == Some(Severity::Error) {
+                broken = true;
+            } else {
+                snapshots.push(capture.snapshot);
+            }
+        },
+        |error| errors.push(error),
+    );
+    for error in &errors {
+        screen.complain(error);
+    }
+    let snapshots: Vec<_> = snapshots.iter().collect();
+    if !snapshots.is_empty() {
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
+        let written = listing.write(&mut out, &snapshots, &screen.style()).and_then(|()| out.flush());
+        // What is still buffered would be tried again when the buffer is dropped.
+        let _ = out.into_parts();
+        match written {
+            Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(CliError::unwritable("standard output", &fault));
+            }
+            _ => {}
+        }
+    }
+    Ok(if broken || !errors.is_empty() { 2 } else { 0 })
+}
