@@ -33,6 +33,9 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         for error in &loaded.errors {
             screen.say(&policy_error(error, &loaded.sources, screen.style()));
         }
+        let count = loaded.errors.iter().filter(|error| !error.kind.is_warning()).count();
+        let errors = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
+        screen.note(&format!("{errors} in the policy; nothing was checked (exit code 2)"));
         return Ok(2);
     };
     select(&mut policy, args)?;

@@ -31,6 +31,8 @@ struct Layer {
     description: Option<String>,
     unlisted: Option<Option<Unlisted>>,
     rules: Vec<Rule>,
+    /// Ids of all rules, also of those that are broken otherwise.
+    ids: Vec<(String, Span)>,
 }
 
 /// Compiles a policy from its files, in order: sets of earlier files are known in later ones, and a
@@ -47,12 +49,12 @@ pub fn load(files: Vec<Arc<SourceFile>>) -> Loaded {
         reading.sets = sets;
         let layer = read_layer(&file, id, &mut reading);
         sets = reading.sets;
-        reading.errors.sort_by_key(|error| error.at.map(|at| at.start));
         errors.extend(reading.errors);
         layers.push(layer);
     }
     check_ids(&layers, &mut errors);
     check_repeats(&layers, &sources, &mut errors);
+    errors.sort_by_key(|error| error.at.map(|at| (at.source, at.start)));
     let policy = join(layers, sources.clone());
     if policy.is_empty() && errors.is_empty() {
         let at = sources.files().first().map(|file| Span::new(SourceId(0), 0..file.text().len().min(1)));
@@ -95,8 +97,13 @@ fn stem(name: &str) -> String {
 }
 
 fn read_layer(file: &SourceFile, id: SourceId, reading: &mut Reading) -> Layer {
-    let mut layer =
-        Layer { name: stem(file.name()), description: None, unlisted: None, rules: Vec::new() };
+    let mut layer = Layer {
+        name: stem(file.name()),
+        description: None,
+        unlisted: None,
+        rules: Vec::new(),
+        ids: Vec::new(),
+    };
     let (tree, faults) = DeTable::parse_recoverable(file.text());
     for fault in faults {
         let at = fault.span().unwrap_or_default();
@@ -130,7 +137,7 @@ fn read_layer(file: &SourceFile, id: SourceId, reading: &mut Reading) -> Layer {
         };
         for item in entry.value.items() {
             if let Some(table) = item.table(reading, "rule") {
-                layer.rules.extend(read_rule(table, id, hosts.as_ref(), reading));
+                layer.rules.extend(read_rule(table, &mut layer.ids, id, hosts.as_ref(), reading));
             }
         }
     }
@@ -191,6 +198,7 @@ fn read_sets(value: Value<'_>, reading: &mut Reading) {
 
 fn read_rule(
     mut table: Table<'_>,
+    ids: &mut Vec<(String, Span)>,
     source: SourceId,
     hosts: Option<&Globs>,
     reading: &mut Reading,
@@ -198,6 +206,9 @@ fn read_rule(
     let before = reading.errors.len();
     let header = table.range();
     let id = read_id(&mut table, reading);
+    if let Some((id, at)) = &id {
+        ids.push((id.clone(), Span::new(source, at.clone())));
+    }
     let severity = read_severity(&mut table, reading);
     let match_entry = table.take("match");
     let matches = match &match_entry {
@@ -378,18 +389,18 @@ fn check_matchable(matches: &Condition, at: Option<std::ops::Range<usize>>, read
 
 fn check_ids(layers: &[Layer], errors: &mut Vec<PolicyError>) {
     let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
-    for rule in layers.iter().flat_map(|layer| &layer.rules) {
-        if let Some(first) = seen.get(rule.id.as_str()) {
+    for (id, at) in layers.iter().flat_map(|layer| &layer.ids) {
+        if let Some(first) = seen.get(id.as_str()) {
             errors.push(PolicyError {
                 kind: PolicyErrorKind::DuplicateId,
-                at: Some(rule.at),
-                message: format!("two rules have the id `{}`", rule.id),
+                at: Some(*at),
+                message: format!("two rules have the id `{id}`"),
                 label: "the second one".to_owned(),
                 help: Some("give each rule an id of its own".to_owned()),
                 related: vec![(*first, "the first one".to_owned())],
             });
         } else {
-            seen.insert(&rule.id, rule.at);
+            seen.insert(id, *at);
         }
     }
 }
