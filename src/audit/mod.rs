@@ -394,6 +394,8 @@ pub struct Summary {
     pub hosts: u64,
     /// Hosts whose evidence could not be used.
     pub broken: u64,
+    /// Reports that could not be written, as far as is known when this one ends.
+    pub unwritten: u64,
     /// Listeners seen.
     pub listeners: u64,
     /// A rule at or above `--fail-on` is violated.
@@ -448,7 +450,7 @@ impl Summary {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match () {
-            () if self.broken > 0 || self.is_vacuous() => 2,
+            () if self.broken > 0 || self.unwritten > 0 || self.is_vacuous() => 2,
             () if self.failed => 1,
             () if self.undecided => 3,
             () => 0,
