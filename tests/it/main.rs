@@ -1,0 +1,17 @@
+//! The tests of the whole: what the program promises, on texts in and texts out.
+#![expect(clippy::disallowed_methods, reason = "tests read fixtures and start the program")]
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod conditions;
+#[cfg(test)]
+mod exit_codes;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod layers;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod support;
