@@ -34,7 +34,7 @@ const WIDTH_LINES: usize = 4096;
 struct Table {
     columns: Option<Columns>,
     asked: Option<Asked>,
-    /// Start of the first line.
+    /// Start of the first row.
     start: usize,
     /// Index of the first socket.
     first_socket: usize,
@@ -219,7 +219,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         }
         if let Some((columns, next)) = self.header(line) {
             self.flush_unknown(false);
-            self.begin_table(Some(columns), line.start);
+            self.begin_table(Some(columns), next);
             self.foreign = false;
             self.transcript.set_position(next);
             if !self.terminated(next) {

