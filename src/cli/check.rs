@@ -8,9 +8,10 @@ use super::error::{CliError, CliErrorKind};
 use super::input::Inputs;
 use super::output::{Output, Screen};
 use super::policies;
-use crate::audit::{Summary, Threshold, audit};
+use crate::audit::{Summary, Threshold, audit, waive};
 use crate::capture::{Capture, Severity as IssueSeverity};
 use crate::policy::{Globs, Policy, PolicyError, Severity, suggestion};
+use crate::report::diagnostic::{Level, Shown};
 use crate::report::{self, HostReport, REPORTERS, Run, policy_error};
 use crate::snapshot::Grade;
 
@@ -40,7 +41,11 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     };
     select(&mut policy, args)?;
     let mut warnings: Vec<PolicyError> = loaded.errors;
+    if args.no_waivers {
+        policy.waivers.clear();
+    }
     warnings.extend(policy.reviews(now));
+    warnings.extend(policy.waiver_warnings(now));
     let inputs = Inputs::new(&args.input)?;
     let run = Run {
         policy: &policy,
@@ -62,7 +67,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         quiet: args.quiet,
         max_diagnostics: args.max_diagnostics,
     };
-    let mut judge = Judge::new(&run);
+    let mut judge = Judge::new(&run, now);
     for output in &mut outputs {
         output.begin(&run);
     }
@@ -92,6 +97,15 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             "look at `hosts` and at the names of the hosts: `socklint list` shows them",
         ));
     }
+    if args.verbose || args.strict {
+        for (waiver, _) in policy.waivers.iter().zip(&judge.waivers).filter(|(_, used)| !**used) {
+            let shown = Shown::new(Level::Warning, "the waiver matched no violation in this run")
+                .code("socklint::policy::waiver_unused")
+                .help("remove it, or look at its `rule` and `match`")
+                .at(&policy.sources, Some(waiver.at), "", screen.style());
+            screen.say(&shown);
+        }
+    }
     // Standard output comes last, so that it knows of every file that could not be written, and each
     // file knows of those that could not even be begun.
     judge.summary.unwritten = outputs.iter().filter(|output| output.is_lost()).count() as u64;
@@ -112,14 +126,17 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
 struct Judge<'a> {
     run: &'a Run<'a>,
     summary: Summary,
+    now: Timestamp,
     matched: Vec<bool>,
+    waivers: Vec<bool>,
     capture_warnings: bool,
 }
 
 impl<'a> Judge<'a> {
-    fn new(run: &'a Run<'a>) -> Self {
+    fn new(run: &'a Run<'a>, now: Timestamp) -> Self {
         let matched = vec![false; run.policy.rules.len()];
-        Self { run, summary: Summary::default(), matched, capture_warnings: false }
+        let waivers = vec![false; run.policy.waivers.len()];
+        Self { run, summary: Summary::default(), now, matched, waivers, capture_warnings: false }
     }
 
     fn host(&mut self, capture: Capture) -> HostReport {
@@ -130,7 +147,10 @@ impl<'a> Judge<'a> {
             self.summary.broken += 1;
             None
         } else {
-            let results = audit(self.run.policy, &snapshot, self.run.grade);
+            let Run { policy, grade, .. } = *self.run;
+            let mut results = audit(policy, &snapshot, grade);
+            let used = waive(policy, &snapshot, grade, self.now, &mut results);
+            self.waivers.iter_mut().zip(used).for_each(|(before, now)| *before |= now);
             for (seen, result) in self.matched.iter_mut().zip(&results) {
                 *seen |= result.matched + result.possible > 0;
             }
@@ -143,7 +163,10 @@ impl<'a> Judge<'a> {
 
     /// Whether there is anything that `--strict` minds.
     fn warned(&self, warnings: &[PolicyError]) -> bool {
-        !warnings.is_empty() || self.capture_warnings || self.matched.contains(&false)
+        !warnings.is_empty()
+            || self.capture_warnings
+            || self.matched.contains(&false)
+            || self.waivers.contains(&false)
     }
 }
 
