@@ -5,12 +5,14 @@
 //! `src/policy/condition/<name>.rs` with a [`ConditionKey`], and add one line to [`KEYS`].
 
 mod bind;
+mod cgroup;
 mod family;
 mod host;
 mod interface;
 mod port;
 mod process;
 mod transport;
+mod uid;
 mod user;
 
 use std::fmt;
@@ -42,6 +44,10 @@ pub static KEYS: &[&dyn ConditionKey] = &[
     &interface::Key,
     &process::Key,
     &user::Key,
+    &uid::Key,
+    &cgroup::UnitKey,
+    &cgroup::ContainerKey,
+    &cgroup::CgroupKey,
     &host::HostKey,
     &host::LabelKey,
 ];
