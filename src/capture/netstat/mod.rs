@@ -279,8 +279,6 @@ struct Name {
 struct Held {
     owner: Option<Owner>,
     missing: Option<Missing>,
-    /// User and inode, where they are shown.
-    details: Option<Details>,
     /// Where process id and name stand, and how many bytes were printed there.
     at: Option<(Range<usize>, usize)>,
 }
@@ -500,7 +498,7 @@ impl Reader<'_> {
         let at = held.at.clone();
         let bytes = self.source.text().as_bytes();
         let socket = match listens {
-            true => self.socket(row, host, held, line),
+            true => self.socket(row, host, tail.user.as_ref(), held, line),
             false => None,
         };
         self.sctp = (transport == Transport::Sctp).then(|| (row.clone(), socket));
@@ -574,20 +572,10 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads user, inode and owner.
+    /// Reads the owner.
     fn held(&mut self, tail: &row::Tail, columns: Columns, header: bool, line: LineRange) -> Held {
         let mut held = Held::default();
         let bytes = self.source.text().as_bytes();
-        if let Some((user, inode)) = &tail.user {
-            let uid = number(bytes, user).and_then(|uid| u32::try_from(uid).ok());
-            let name = self.transcript.builder().text(At::new(user.clone()));
-            held.details = Some(Details {
-                inode: number(bytes, inode),
-                uid,
-                user: uid.is_none().then_some(name),
-                ..Details::default()
-            });
-        }
         let start = field(bytes, tail.rest, line.end).map_or(line.end, |word| word.start);
         let (end, _) = self.owner_end(start, line.end, columns);
         let text = bytes.get(start..end).unwrap_or_default();
@@ -620,6 +608,19 @@ impl Reader<'_> {
         held
     }
 
+    /// User and inode of `-e`.
+    fn user(&mut self, (user, inode): &(Range<usize>, Range<usize>)) -> Details {
+        let bytes = self.source.text().as_bytes();
+        let uid = number(bytes, user).and_then(|uid| u32::try_from(uid).ok());
+        let name = self.transcript.builder().text(At::new(user.clone()));
+        Details {
+            inode: number(bytes, inode),
+            uid,
+            user: uid.is_none().then_some(name),
+            ..Details::default()
+        }
+    }
+
     /// Where the owner ends that begins at `start`, and whether a timer stands behind it.
     fn owner_end(&self, start: usize, end: usize, columns: Columns) -> (usize, bool) {
         let bytes = self.bytes();
@@ -643,11 +644,18 @@ impl Reader<'_> {
     }
 
     /// Adds the socket of a listener; its index, or `None` where the row cannot be read after all.
-    fn socket(&mut self, row: &Row, host: Host, held: Held, line: LineRange) -> Option<usize> {
+    fn socket(
+        &mut self,
+        row: &Row,
+        host: Host,
+        user: Option<&(Range<usize>, Range<usize>)>,
+        held: Held,
+        line: LineRange,
+    ) -> Option<usize> {
         let bytes = self.source.text().as_bytes();
         let source = self.transcript.builder().source();
         let mut socket = Socket::new(row.transport, source, At::new(line.start..line.end));
-        let mut details = held.details;
+        let mut details = user.map(|user| self.user(user));
         socket.address_at = At::new(row.host.clone());
         socket.port_at = At::new(row.port.clone());
         socket.owners_missing = held.missing;
@@ -843,7 +851,7 @@ impl Reader<'_> {
         }
         let held = self.held(&tail, columns, header, line);
         let found = held.owner.is_some();
-        let added = self.socket(&row, host, held, line);
+        let added = self.socket(&row, host, tail.user.as_ref(), held, line);
         if let (true, Some(from), Some(to)) = (found, first, added) {
             // The owner stands in the last line of an endpoint and holds all of it.
             self.sctp = None;

@@ -130,6 +130,7 @@ pub(super) fn parse(bytes: &[u8], line: Range<usize>) -> Option<Row> {
 /// `+` and `/` of older tables), or `*`. Markdown puts a backslash before the star.
 fn is_port(text: &[u8]) -> bool {
     match text {
+        text if is_number(text) => true,
         b"*" | b"\\*" => true,
         [first, rest @ ..] if first.is_ascii_alphanumeric() => rest.iter().all(|&byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'/' | b'*')
