@@ -59,7 +59,15 @@ impl Test for BindTest {
     fn instead(&self, socket: &Socket, facts: &Facts<'_>) -> String {
         let text = super::quoted(&facts.snapshot.address_text(socket));
         match socket.scope() {
-            Some(Scope::Wildcard) => format!("bound to {text}, every address of the host"),
+            Some(Scope::Wildcard) => {
+                let accepts = |family| socket.accepts(family, facts.grade) != Truth::No;
+                let family = match (accepts(Family::Ipv4), accepts(Family::Ipv6)) {
+                    (true, false) => "IPv4 ",
+                    (false, true) => "IPv6 ",
+                    _ => "",
+                };
+                format!("bound to {text}, every {family}address of the host")
+            }
             Some(scope) => format!("bound to {text} ({scope})"),
             None => format!("bound to {text}"),
         }
@@ -85,7 +93,9 @@ impl BindTest {
 fn scope(address: IpAddr, facts: &Facts<'_>) -> Scope {
     let interfaces = facts.snapshot.interfaces.as_deref().unwrap_or_default();
     match address {
-        IpAddr::V4(v4) if interfaces.iter().any(|interface| is_broadcast(v4, interface)) => Scope::Broadcast,
+        IpAddr::V4(v4) if interfaces.iter().any(|interface| is_broadcast(v4, interface)) => {
+            Scope::Broadcast
+        }
         _ => Scope::of(address),
     }
 }
