@@ -371,7 +371,15 @@ impl State {
         if applies && max.is_some_and(|max| sure > max) {
             let keep = usize::try_from(max.unwrap_or(0)).unwrap_or(usize::MAX);
             let sockets = facts.snapshot.sockets();
-            let extra = self.violating.iter().skip(keep).filter_map(|&socket| {
+            // Tools list sockets in no order that stays, and the same ones should be too many in each
+            // run: those whose endpoints come last.
+            let mut matching = self.violating;
+            matching.sort_by_cached_key(|&socket| {
+                (sockets.get(socket).map(|socket| fingerprint::endpoint(facts.snapshot, socket)), socket)
+            });
+            let mut extra = matching.split_off(keep.min(matching.len()));
+            extra.sort_unstable();
+            let extra = extra.into_iter().filter_map(|socket| {
                 let evidence = Some(sockets.get(socket)?.endpoint_span());
                 Some(Violation::new(Some(socket), evidence, policy))
             });
