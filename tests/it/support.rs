@@ -241,3 +241,24 @@ pub(crate) fn captures() -> Vec<(String, Vec<u8>)> {
     found.sort();
     found
 }
+
+/// Every text that has its list of listeners beside it, in the folders `captures*` of a folder.
+pub(crate) fn captures_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let folder = entry.unwrap().path();
+        if !folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("captures")) {
+            continue;
+        }
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "txt")
+                && path.with_extension("expected.json").exists()
+            {
+                found.push((path.to_string_lossy().into_owned(), std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}

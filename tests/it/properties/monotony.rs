@@ -242,6 +242,45 @@ fn without_an_end() {
     }
 }
 
+/// The same on captures that may not be copied into the repository, where `SOCKLINT_SHARED` names them.
+#[test]
+fn captures_kept_elsewhere() {
+    let Some(shared) = std::env::var_os("SOCKLINT_SHARED") else {
+        eprintln!("skipped: SOCKLINT_SHARED names no folder of captures");
+        return;
+    };
+    let policies = [policy(POLICIES[2]), policy(POLICIES[3])];
+    let mut wrong = Vec::new();
+    for (name, bytes) in crate::support::captures_below(std::path::Path::new(&shared)) {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let mut less = vec![
+            ("processes".to_owned(), without_processes(&text)),
+            ("headers".to_owned(), lines(&text, |_, line| !is_header(line))),
+            ("the first line".to_owned(), lines(&text, |number, _| number > 1)),
+            ("tcp".to_owned(), without_sockets(&text, |of, _| of == Transport::Tcp)),
+            ("udp".to_owned(), without_sockets(&text, |of, _| of == Transport::Udp)),
+            ("ipv4".to_owned(), without_sockets(&text, |_, of| of == Some(Family::Ipv4))),
+            ("ipv6".to_owned(), without_sockets(&text, |_, of| of == Some(Family::Ipv6))),
+        ];
+        // Where a command is known, rows that are gone are rows that were not there.
+        let commanded =
+            read_all(&text).iter().any(|capture| capture.snapshot.origin.command.is_some());
+        if commanded || name.contains("weird") {
+            less.drain(3..);
+        }
+        let cuts = (1..text.len()).step_by(1 + text.len() / 12).chain(line_cuts(&text));
+        for cut in cuts.filter(|&cut| text.is_char_boundary(cut) && !text[..cut].ends_with('\n')) {
+            less.push((format!("what follows byte {cut}"), text[..cut].to_owned()));
+        }
+        for (what, less) in less {
+            if let Err(why) = compare_all(&policies, &text, &less) {
+                wrong.push(format!("{name} without {what}: {why}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Just before the end of some lines, which leaves a row that looks whole.
 fn line_cuts(text: &str) -> impl Iterator<Item = usize> + '_ {
     let step = 1 + text.lines().count() / 12;
