@@ -772,6 +772,10 @@ proptest! {
             );
         }
     }
+}
+
+proptest! {
+    #![proptest_config(cases(100))]
 
     /// Knowing less never makes a pass of what was none, nor a failure.
     #[test]
