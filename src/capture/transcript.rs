@@ -4,6 +4,7 @@
 //! asks [`Transcript::line`] about every other line. The transcript keeps the command in force, the
 //! network namespace, the host, and the snapshot that is being built.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -84,7 +85,7 @@ pub struct Transcript {
     typed: Vec<(Invocation, Known)>,
     netns: Option<Text>,
     /// Coverage of each namespace met so far: sections of one namespace add up, namespaces do not.
-    covered: Vec<(Option<Text>, Coverage)>,
+    covered: BTreeMap<Option<String>, Coverage>,
     next_host: Option<String>,
     tables: usize,
     format: Option<&'static str>,
@@ -111,7 +112,7 @@ impl Transcript {
             given,
             typed: Vec::new(),
             netns: None,
-            covered: Vec::new(),
+            covered: BTreeMap::new(),
             next_host: None,
             tables: 0,
             format: None,
@@ -215,6 +216,41 @@ impl Transcript {
         typed.or_else(|| self.given.as_ref().filter(|call| ours(call)).map(|call| (call, Known::Proven)))
     }
 
+    /// All calls of `programs` (base names) in force, in the order in which they were typed: those of
+    /// the last prompt, else the one given with `--command`.
+    #[must_use]
+    pub fn commands(&self, programs: &[&str]) -> Vec<(&Invocation, Known)> {
+        let ours = |call: &&Invocation| programs.contains(&call.program.as_str());
+        let typed = self.typed.iter().map(|(call, known)| (call, *known));
+        let typed: Vec<_> = typed.filter(|(call, _)| ours(call)).collect();
+        match typed.is_empty() {
+            true => self.given.iter().filter(ours).map(|call| (call, Known::Proven)).collect(),
+            false => typed,
+        }
+    }
+
+    /// Whether anything was typed at the last prompt.
+    #[must_use]
+    pub fn typed(&self) -> bool {
+        !self.typed.is_empty()
+    }
+
+    /// What stands before every line: `node7: `, `> `, or nothing.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether a line ends the table before it, whatever follows: a prompt, the name of a host or a
+    /// namespace. Changes nothing, so that a reader can end its table before it hands the line to
+    /// [`Transcript::line`].
+    #[must_use]
+    pub fn ends_table(&self, range: LineRange) -> bool {
+        let line = self.content(range);
+        let trimmed = line.trim();
+        banner_host(trimmed).is_some() || netns_marker(trimmed).is_some() || prompt(line).is_some()
+    }
+
     /// Forgets the typed command: its output is over.
     pub fn end_command(&mut self) {
         self.typed.clear();
@@ -241,16 +277,9 @@ impl Transcript {
         };
         self.error = false;
         self.tables += 1;
-        let name = |text: Option<Text>| text.map(|text| self.builder.snapshot().text(text));
-        let here = name(self.netns);
-        match self.covered.iter().position(|(netns, _)| name(*netns) == here) {
-            Some(at) => {
-                if let Some((_, covered)) = self.covered.get_mut(at) {
-                    *covered = covered.best(coverage);
-                }
-            }
-            None => self.covered.push((self.netns, coverage)),
-        }
+        let name = self.netns.map(|text| self.builder.snapshot().text(text).to_owned());
+        let covered = self.covered.entry(name).or_insert(coverage);
+        *covered = covered.best(coverage);
     }
 
     /// Says which format read something and why.
@@ -279,7 +308,7 @@ impl Transcript {
         let mut snapshot = builder.finish();
         snapshot.origin.format = format.unwrap_or_default().to_owned();
         snapshot.coverage =
-            covered.into_iter().map(|(_, coverage)| coverage).reduce(Coverage::worst).unwrap_or_default();
+            covered.into_values().reduce(Coverage::worst).unwrap_or_default();
         Some(Capture { snapshot, issues, detection })
     }
 
