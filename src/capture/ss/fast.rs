@@ -84,12 +84,17 @@ impl Cursor<'_> {
     #[inline]
     fn number(&mut self) -> Option<u32> {
         let mut value: u32 = 0;
-        let start = self.at;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            value = value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'));
-            self.at += 1;
+        let mut len = 0;
+        for byte in self.bytes.get(self.at..)?.iter().take(10) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            value = value.wrapping_mul(10).wrapping_add(u32::from(digit));
+            len += 1;
         }
-        (1..=9).contains(&(self.at - start)).then_some(value)
+        self.at += len;
+        (1..=9).contains(&len).then_some(value)
     }
 
     #[inline]
@@ -170,13 +175,8 @@ impl Cursor<'_> {
         self.eat(b"(\"")?;
         let start = self.at;
         let name = self.bytes.get(start..)?;
-        let len = name
-            .iter()
-            .take(17)
-            .take_while(|&&byte| {
-                (0x20..0x7F).contains(&byte) && !matches!(byte, b'"' | b'(' | b')')
-            })
-            .count();
+        let plain = |byte: &&u8| matches!(**byte, b' ' | b'!' | b'#'..=b'\'' | b'*'..=b'~');
+        let len = name.iter().take(17).take_while(plain).count();
         if len > 15 {
             return None;
         }
