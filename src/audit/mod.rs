@@ -4,10 +4,12 @@
 //! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in [`needs`].
 
 mod fingerprint;
+mod waive;
 mod words;
 
 use std::collections::HashMap;
 
+pub use waive::waive;
 pub use words::{Missed, headline, label, message, missed, requirement};
 
 use crate::policy::{Action, Facts, Policy, Rule, Severity};
@@ -94,6 +96,16 @@ pub struct Violation {
     pub policy: Span,
     /// The same from run to run while host, rule and endpoint are: 32 hex digits.
     pub fingerprint: String,
+    /// Index of the waiver that accepts it in [`Policy::waivers`].
+    pub waiver: Option<usize>,
+    /// Index of an expired waiver that accepted it.
+    pub expired: Option<usize>,
+}
+
+impl Violation {
+    fn new(socket: Option<usize>, evidence: Option<Span>, policy: Span) -> Self {
+        Self { socket, evidence, policy, fingerprint: String::new(), waiver: None, expired: None }
+    }
 }
 
 /// What could not be decided, and for want of what.
@@ -207,12 +219,12 @@ fn judge_socket(
 
 /// Whether a rule is for this host: by its file's `hosts`, and by what its `match` says of the host.
 fn applies(rule: &Rule, facts: &Facts<'_>) -> Truth {
-    let by_file = match (&rule.hosts, &facts.snapshot.host.name) {
-        (None, _) => Truth::Yes,
-        (Some(globs), _) if globs.is_full() => Truth::Yes,
-        (Some(globs), Some(name)) => globs.is_match(name).into(),
-        (Some(_), None) => Truth::missing(Missing::HostName),
+    let by_hosts = |globs: &crate::policy::Globs| match &facts.snapshot.host.name {
+        _ if globs.is_full() => Truth::Yes,
+        Some(name) => globs.is_match(name).into(),
+        None => Truth::missing(Missing::HostName),
     };
+    let by_file = rule.hosts.iter().map(by_hosts).fold(Truth::Yes, Truth::and);
     match rule.matches.of_host(facts) {
         Truth::No => Truth::No,
         Truth::Unknown(missing) if !missing.is_empty() => by_file.and(Truth::Unknown(missing)),
@@ -349,12 +361,11 @@ impl State {
             let sockets = facts.snapshot.sockets();
             let extra = self.violating.iter().skip(keep).filter_map(|&socket| {
                 let evidence = Some(sockets.get(socket)?.endpoint_span());
-                Some(Violation { socket: Some(socket), evidence, policy, fingerprint: String::new() })
+                Some(Violation::new(Some(socket), evidence, policy))
             });
             result.violations = extra.collect();
         } else if applies && most < min && coverage.is_empty() {
-            let missing = Violation { socket: None, evidence: None, policy, fingerprint: String::new() };
-            result.violations = vec![missing];
+            result.violations = vec![Violation::new(None, None, policy)];
         }
         let enough = sure >= min;
         let bounded = max.is_none_or(|max| most <= max && coverage.is_empty());
@@ -380,7 +391,7 @@ fn violation(rule: Option<&Rule>, policy: &Policy, facts: &Facts<'_>, index: usi
         at = Some(socket.span_of(test.at(socket, facts)));
         key = test_at;
     }
-    Violation { socket: Some(index), evidence: at, policy: key, fingerprint: String::new() }
+    Violation::new(Some(index), at, key)
 }
 
 /// How many rules came to each verdict, over all hosts, and what the run comes to.
@@ -388,8 +399,10 @@ fn violation(rule: Option<&Rule>, policy: &Policy, facts: &Facts<'_>, index: usi
 pub struct Summary {
     /// By [`Verdict::ALL`].
     pub verdicts: [u64; 5],
-    /// Violations by [`Severity::ALL`].
+    /// Violations that count, by [`Severity::ALL`].
     pub violations: [u64; 3],
+    /// Violations that are waived.
+    pub waived: u64,
     /// Hosts judged.
     pub hosts: u64,
     /// Hosts whose evidence could not be used.
@@ -423,7 +436,9 @@ impl Summary {
                 *count += 1;
             }
             if let Some(count) = self.violations.get_mut(severity as usize) {
-                *count += result.violations.len() as u64;
+                let waived = result.violations.iter().filter(|violation| violation.waiver.is_some()).count();
+                *count += (result.violations.len() - waived) as u64;
+                self.waived += waived as u64;
             }
             self.failed |= counts && result.verdict == Verdict::Fail;
             let undecided = result.verdict == Verdict::Unknown;

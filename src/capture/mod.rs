@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use issue::{CaptureIssue, IssueKind, Severity};
-pub use transcript::{Line, LineRange, Prompt, Transcript};
+pub use transcript::{Known, Line, LineRange, Prompt, Transcript};
 
 use crate::snapshot::{Coverage, Snapshot};
 use crate::source::{SourceFile, SourceId, Span};

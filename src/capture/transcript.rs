@@ -261,6 +261,41 @@ impl Transcript {
         typed.or_else(|| self.given.as_ref().filter(|call| ours(call)).map(|call| (call, Known::Proven)))
     }
 
+    /// All calls of `programs` (base names) in force, in the order in which they were typed: those of
+    /// the last prompt, else the one given with `--command`.
+    #[must_use]
+    pub fn commands(&self, programs: &[&str]) -> Vec<(&Invocation, Known)> {
+        let ours = |call: &&Invocation| programs.contains(&call.program.as_str());
+        let typed = self.typed.iter().map(|(call, known)| (call, *known));
+        let typed: Vec<_> = typed.filter(|(call, _)| ours(call)).collect();
+        match typed.is_empty() {
+            true => self.given.iter().filter(ours).map(|call| (call, Known::Proven)).collect(),
+            false => typed,
+        }
+    }
+
+    /// Whether anything was typed at the last prompt.
+    #[must_use]
+    pub fn typed(&self) -> bool {
+        !self.typed.is_empty()
+    }
+
+    /// What stands before every line: `node7: `, `> `, or nothing.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether a line ends the table before it, whatever follows: a prompt, the name of a host or a
+    /// namespace. Changes nothing, so that a reader can end its table before it hands the line to
+    /// [`Transcript::line`].
+    #[must_use]
+    pub fn ends_table(&self, range: LineRange) -> bool {
+        let line = self.content(range);
+        let trimmed = line.trim();
+        banner_host(trimmed).is_some() || netns_marker(trimmed).is_some() || prompt(line).is_some()
+    }
+
     /// Forgets the typed command: its output is over.
     pub fn end_command(&mut self) {
         self.typed.clear();

@@ -94,7 +94,11 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "TAG", help_heading = "Policy")]
     pub(super) tag: Vec<String>,
 
-    /// The moment that reviews are judged by: a date or an RFC 3339 instant [default: now].
+    /// Waivers do not count.
+    #[arg(long, help_heading = "Policy")]
+    pub(super) no_waivers: bool,
+
+    /// The moment that waivers and reviews are judged by: a date or an RFC 3339 instant [default: now].
     #[arg(long, value_name = "WHEN", help_heading = "Policy")]
     pub(super) now: Option<String>,
 

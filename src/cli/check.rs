@@ -8,9 +8,10 @@ use super::error::{CliError, CliErrorKind};
 use super::input::Inputs;
 use super::output::{Output, Screen};
 use super::policies;
-use crate::audit::{Summary, Threshold, audit};
+use crate::audit::{Summary, Threshold, audit, waive};
 use crate::capture::{Capture, Severity as IssueSeverity};
 use crate::policy::{Globs, Policy, PolicyError, Severity, suggestion};
+use crate::report::diagnostic::{Level, Shown};
 use crate::report::{self, HostReport, REPORTERS, Run, policy_error};
 use crate::snapshot::Grade;
 
@@ -40,7 +41,11 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     };
     select(&mut policy, args)?;
     let mut warnings: Vec<PolicyError> = loaded.errors;
+    if args.no_waivers {
+        policy.waivers.clear();
+    }
     warnings.extend(policy.reviews(now));
+    warnings.extend(policy.waiver_warnings(now));
     let inputs = Inputs::new(&args.input)?;
     let run = Run {
         policy: &policy,
@@ -62,7 +67,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         quiet: args.quiet,
         max_diagnostics: args.max_diagnostics,
     };
-    let mut judge = Judge::new(&run);
+    let mut judge = Judge::new(&run, now);
     for output in &mut outputs {
         output.begin(&run);
     }
@@ -93,6 +98,15 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         ));
     }
     let mut written = true;
+    if args.verbose || args.strict {
+        for (waiver, _) in policy.waivers.iter().zip(&judge.waivers).filter(|(_, used)| !**used) {
+            let shown = Shown::new(Level::Warning, "the waiver matched no violation in this run")
+                .code("socklint::policy::waiver_unused")
+                .help("remove it, or look at its `rule` and `match`")
+                .at(&policy.sources, Some(waiver.at), "", screen.style());
+            screen.say(&shown);
+        }
+    }
     for output in outputs {
         if let Err(error) = output.finish(&run, &judge.summary) {
             errors.push(error);
@@ -109,14 +123,17 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
 struct Judge<'a> {
     run: &'a Run<'a>,
     summary: Summary,
+    now: Timestamp,
     matched: Vec<bool>,
+    waivers: Vec<bool>,
     capture_warnings: bool,
 }
 
 impl<'a> Judge<'a> {
-    fn new(run: &'a Run<'a>) -> Self {
+    fn new(run: &'a Run<'a>, now: Timestamp) -> Self {
         let matched = vec![false; run.policy.rules.len()];
-        Self { run, summary: Summary::default(), matched, capture_warnings: false }
+        let waivers = vec![false; run.policy.waivers.len()];
+        Self { run, summary: Summary::default(), now, matched, waivers, capture_warnings: false }
     }
 
     fn host(&mut self, capture: Capture) -> HostReport {
@@ -127,7 +144,10 @@ impl<'a> Judge<'a> {
             self.summary.broken += 1;
             None
         } else {
-            let results = audit(self.run.policy, &snapshot, self.run.grade);
+            let Run { policy, grade, .. } = *self.run;
+            let mut results = audit(policy, &snapshot, grade);
+            let used = waive(policy, &snapshot, grade, self.now, &mut results);
+            self.waivers.iter_mut().zip(used).for_each(|(before, now)| *before |= now);
             for (seen, result) in self.matched.iter_mut().zip(&results) {
                 *seen |= result.matched + result.possible > 0;
             }
@@ -140,7 +160,10 @@ impl<'a> Judge<'a> {
 
     /// Whether there is anything that `--strict` minds.
     fn warned(&self, warnings: &[PolicyError]) -> bool {
-        !warnings.is_empty() || self.capture_warnings || self.matched.contains(&false)
+        !warnings.is_empty()
+            || self.capture_warnings
+            || self.matched.contains(&false)
+            || self.waivers.contains(&false)
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{CliError, CliErrorKind};
-use crate::policy::packs::{PACKS, pack};
-use crate::policy::{Loaded, load, suggestion};
+use crate::policy::packs::PACKS;
+use crate::policy::{Library, Loaded, builtin, load_with};
 use crate::source::SourceFile;
 
 /// The file name that is looked for.
@@ -23,10 +23,13 @@ pub(super) fn find(named: &[String]) -> Result<Loaded, CliError> {
     if named.is_empty() {
         match nearest() {
             Some(path) => files.push(read_file(&path)?),
-            None => files.extend(PACKS.first().map(builtin)),
+            None => {
+                let first = PACKS.first().and_then(|pack| builtin(pack.name).ok());
+                files.extend(first.map(|(_, file)| file));
+            }
         }
     }
-    Ok(load(files))
+    Ok(load_with(files, &Files))
 }
 
 fn environment() -> Vec<String> {
@@ -49,21 +52,36 @@ fn nearest() -> Option<PathBuf> {
     None
 }
 
-fn builtin(pack: &crate::policy::packs::Pack) -> Arc<SourceFile> {
-    Arc::new(SourceFile::new(format!("builtin:{}", pack.name), pack.text))
+/// Files that policies extend: relative to the file that names them, and the built-in packs.
+struct Files;
+
+impl Library for Files {
+    fn file(&self, name: &str, from: &SourceFile) -> Result<(String, Arc<SourceFile>), String> {
+        if name.starts_with("builtin:") {
+            return builtin(name);
+        }
+        let beside = Path::new(from.name()).parent().unwrap_or(Path::new(""));
+        let path = beside.join(name);
+        #[expect(clippy::disallowed_methods, reason = "the command line reads the policy")]
+        let bytes = std::fs::read(&path).map_err(|fault| format!("`{}`: {fault}", path.display()))?;
+        let file = SourceFile::decode(path.to_string_lossy().into_owned(), bytes).map_err(|_| "it is too long".to_owned())?;
+        Ok((self.key(&file), Arc::new(file)))
+    }
+
+    /// The path without links and dots, so that a file is the same under every name.
+    fn key(&self, file: &SourceFile) -> String {
+        match std::fs::canonicalize(file.name()) {
+            Ok(path) => path.to_string_lossy().into_owned(),
+            Err(_) => file.name().to_owned(),
+        }
+    }
 }
 
 fn read(name: &str, files: &mut Vec<Arc<SourceFile>>) -> Result<(), CliError> {
-    if let Some(name) = name.strip_prefix("builtin:") {
-        let known: Vec<&str> = PACKS.iter().map(|pack| pack.name).collect();
-        let pack = pack(name).ok_or_else(|| {
-            CliError::new(
-                CliErrorKind::Usage,
-                format!("there is no built-in policy `{name}`"),
-                suggestion(name, &known, "the built-in policies"),
-            )
-        })?;
-        files.push(builtin(pack));
+    if name.starts_with("builtin:") {
+        let (_, file) = builtin(name)
+            .map_err(|why| CliError::new(CliErrorKind::Usage, why, "`socklint policy list` shows them"))?;
+        files.push(file);
         return Ok(());
     }
     let path = Path::new(name);

@@ -29,15 +29,25 @@ pub enum PolicyErrorKind {
     NoRule,
     /// A built-in policy that does not exist.
     UnknownPack,
+    /// A file that cannot be extended, or that extends itself.
+    Extends,
+    /// An override of a rule that is not inherited.
+    OverrideOfNothing,
     /// Warning: a rule that another one repeats.
     Repeated,
     /// Warning: a rule whose review is overdue.
     ReviewDue,
+    /// Warning: a waiver that is past its end.
+    WaiverExpired,
+    /// Warning: a waiver that ends within 14 days.
+    WaiverExpires,
+    /// Warning: a waiver that runs longer than the policy allows.
+    WaiverTooLong,
 }
 
 impl PolicyErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::Syntax,
         Self::UnknownKey,
         Self::MissingKey,
@@ -50,8 +60,13 @@ impl PolicyErrorKind {
         Self::Version,
         Self::NoRule,
         Self::UnknownPack,
+        Self::Extends,
+        Self::OverrideOfNothing,
         Self::Repeated,
         Self::ReviewDue,
+        Self::WaiverExpired,
+        Self::WaiverExpires,
+        Self::WaiverTooLong,
     ];
 
     /// The diagnostic code.
@@ -72,13 +87,25 @@ impl PolicyErrorKind {
             Self::UnknownPack => "socklint::policy::unknown_pack",
             Self::Repeated => "socklint::policy::repeated",
             Self::ReviewDue => "socklint::policy::review_due",
+            Self::Extends => "socklint::policy::extends",
+            Self::OverrideOfNothing => "socklint::policy::override_of_nothing",
+            Self::WaiverExpired => "socklint::policy::waiver_expired",
+            Self::WaiverExpires => "socklint::policy::waiver_expires",
+            Self::WaiverTooLong => "socklint::policy::waiver_too_long",
         }
     }
 
     /// Whether it is a warning; the others keep the policy from being used.
     #[must_use]
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::Repeated | Self::ReviewDue)
+        matches!(
+            self,
+            Self::Repeated
+                | Self::ReviewDue
+                | Self::WaiverExpired
+                | Self::WaiverExpires
+                | Self::WaiverTooLong
+        )
     }
 }
 

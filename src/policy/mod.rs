@@ -7,14 +7,18 @@
 pub mod condition;
 mod error;
 pub mod index;
+mod layer;
 mod load;
 pub mod packs;
 pub mod value;
+mod waiver;
 
 pub use condition::{Condition, Facts};
 pub use error::{PolicyError, PolicyErrorKind, nearest, suggestion};
-pub use load::{Loaded, load};
+pub use layer::Override;
+pub use load::{Library, Loaded, Packs, builtin, load, load_with};
 pub use value::{Deadline, Globs};
+pub use waiver::{Waiver, WaiverLimits};
 
 use crate::snapshot::Transport;
 use crate::source::{SourceMap, Span};
@@ -88,8 +92,12 @@ impl Action {
 /// One rule, ready to run.
 #[derive(Debug)]
 pub struct Rule {
-    /// Its id, unique in the policy.
+    /// Its id, unique in the policy: `baseline/telnet` for an inherited rule.
     pub id: String,
+    /// Its id in its own file.
+    pub local_id: String,
+    /// Its file, by its place in the load order.
+    pub layer: usize,
     /// One line for people; empty when the policy gives none.
     pub summary: String,
     /// How bad a violation is.
@@ -122,8 +130,11 @@ pub struct Rule {
     pub review_by: Option<(Deadline, Span)>,
     /// Transports that the rule names; where it names none, TCP and UDP must be covered.
     pub transports: Vec<Transport>,
-    /// The hosts that the rule's file is for; `None` for all.
-    pub hosts: Option<Globs>,
+    /// The hosts that it is for, by its own `hosts`, its file's, and those of the files that extend it:
+    /// each must match. Empty for all.
+    pub hosts: Vec<Globs>,
+    /// What changed it, in order.
+    pub overrides: Vec<Override>,
 }
 
 /// `unlisted` of a policy: the severity and the key's place.
@@ -146,6 +157,12 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// What becomes of listeners that no rule speaks of.
     pub unlisted: Option<Unlisted>,
+    /// Accepted violations.
+    pub waivers: Vec<Waiver>,
+    /// How long waivers may run.
+    pub waiver_limits: WaiverLimits,
+    /// Inherited rules that an override switched off.
+    pub disabled: Vec<(String, Override)>,
     /// The texts.
     pub sources: SourceMap,
     /// Rules by port.

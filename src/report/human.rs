@@ -71,10 +71,11 @@ impl Reporter for HumanReport {
             .iter()
             .flat_map(|result| result.violations.iter().map(move |violation| (result, violation)))
             .collect();
-        // The worst first, then in the order of the evidence.
+        // What counts first, the worst of it first, then in the order of the evidence.
         violations.sort_by_key(|(result, violation)| {
+            let waived = violation.waiver.is_some();
             let severity = std::cmp::Reverse(result.rule.severity(run.policy));
-            (severity, violation.evidence.is_none(), violation.evidence, result.rule)
+            (waived, severity, violation.evidence.is_none(), violation.evidence, result.rule)
         });
         if !violations.is_empty() && self.shown < run.max_diagnostics {
             let title = safe::line(host.title());
@@ -239,8 +240,13 @@ impl HumanReport {
             .collect();
         let total: u64 = summary.violations.iter().sum();
         let found = match total {
+            0 if summary.waived > 0 => format!("no violation that counts, {} waived", summary.waived),
             0 => "no violation".to_owned(),
             _ => format!("{} ({})", violations(total), by_severity.join(", ")),
+        };
+        let found = match summary.waived {
+            waived if waived > 0 && total > 0 => format!("{found}, {waived} waived"),
+            _ => found,
         };
         let result = match summary.exit_code() {
             0 => self.colour("passed", "1;32"),
@@ -302,10 +308,31 @@ fn finding(
         label(result, violation, policy, &facts),
         style,
     );
+    let mut related = vec![other_end];
+    let waived = violation.waiver.and_then(|index| policy.waivers.get(index));
+    let expired = violation.expired.and_then(|index| policy.waivers.get(index));
+    if let Some(waiver) = waived.or(expired) {
+        let until = &waiver.expires.text;
+        let label = match waived {
+            Some(_) => format!("waived until {until}"),
+            None => format!("the waiver expired on {until}"),
+        };
+        let says = format!("{} ({})", waiver.reason, waiver.owner);
+        related.push(Shown::new(Level::Note, says).at(
+            &policy.sources,
+            Some(waiver.expires_at),
+            label,
+            style,
+        ));
+    }
+    let level = if waived.is_some() { Level::Note } else { shown.level };
+    let message = if waived.is_some() { format!("waived: {}", shown.message) } else { shown.message };
     Shown {
+        level,
+        message,
         help: rule.and_then(|rule| rule.help.clone()),
         url: rule.and_then(|rule| rule.url.clone()),
-        related: vec![other_end],
+        related,
         ..shown
     }
 }

@@ -96,7 +96,35 @@ struct ViolationDocument<'a> {
     evidence: Option<PlaceDocument<'a>>,
     policy: Option<PlaceDocument<'a>>,
     fingerprint: &'a str,
-    waiver: Option<()>,
+    waiver: Option<WaiverDocument<'a>>,
+    /// A waiver that accepted it until it expired. Left out when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired_waiver: Option<WaiverDocument<'a>>,
+}
+
+/// A waiver: what it says, and where it stands.
+#[derive(Serialize)]
+struct WaiverDocument<'a> {
+    reason: &'a str,
+    owner: &'a str,
+    expires: &'a str,
+    approved_by: Option<&'a str>,
+    ticket: Option<&'a str>,
+    compensating: Option<&'a str>,
+    policy: Option<PlaceDocument<'a>>,
+}
+
+fn waiver_document<'a>(run: &Run<'a>, index: usize) -> Option<WaiverDocument<'a>> {
+    let waiver = run.policy.waivers.get(index)?;
+    Some(WaiverDocument {
+        reason: &waiver.reason,
+        owner: &waiver.owner,
+        expires: &waiver.expires.text,
+        approved_by: waiver.approved_by.as_deref(),
+        ticket: waiver.ticket.as_deref(),
+        compensating: waiver.compensating.as_deref(),
+        policy: place(&run.policy.sources, waiver.at),
+    })
 }
 
 /// A place; lines and columns are 1-based, columns count Unicode scalar values, the end is exclusive.
@@ -117,6 +145,7 @@ struct SummaryDocument {
     unknown: u64,
     waived: u64,
     not_applicable: u64,
+    waived_violations: u64,
     hosts: u64,
     broken: u64,
     listeners: u64,
@@ -163,6 +192,7 @@ impl Reporter for JsonReport {
             unknown: summary.count(Verdict::Unknown),
             waived: summary.count(Verdict::Waived),
             not_applicable: summary.count(Verdict::NotApplicable),
+            waived_violations: summary.waived,
             hosts: summary.hosts,
             broken: summary.broken,
             listeners: summary.listeners,
@@ -242,6 +272,7 @@ fn violation_document<'a>(
         evidence: violation.evidence.and_then(|at| place(&snapshot.sources, at)),
         policy: place(&run.policy.sources, violation.policy),
         fingerprint: &violation.fingerprint,
-        waiver: None,
+        waiver: violation.waiver.and_then(|index| waiver_document(run, index)),
+        expired_waiver: violation.expired.and_then(|index| waiver_document(run, index)),
     }
 }
