@@ -285,7 +285,7 @@ impl<'t, 'a> Reader<'t, 'a> {
             }
             return true;
         }
-        match self.transcript.line(line, &Ss) {
+        match self.transcript.line(line, Some(&Ss)) {
             Line::Blank | Line::Chatter => {}
             Line::ToolError => {}
             Line::Prompt => {

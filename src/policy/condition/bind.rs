@@ -59,7 +59,15 @@ impl Test for BindTest {
     fn instead(&self, socket: &Socket, facts: &Facts<'_>) -> String {
         let text = super::quoted(&facts.snapshot.address_text(socket));
         match socket.scope() {
-            Some(Scope::Wildcard) => format!("bound to {text}, every address of the host"),
+            Some(Scope::Wildcard) => {
+                let accepts = |family| socket.accepts(family, facts.grade) != Truth::No;
+                let family = match (accepts(Family::Ipv4), accepts(Family::Ipv6)) {
+                    (true, false) => "IPv4 ",
+                    (false, true) => "IPv6 ",
+                    _ => "",
+                };
+                format!("bound to {text}, every {family}address of the host")
+            }
             Some(scope) => format!("bound to {text} ({scope})"),
             None => format!("bound to {text}"),
         }
