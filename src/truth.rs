@@ -69,6 +69,12 @@ pub enum Missing {
     UserNotShown,
     /// Only the number of the user is known.
     UserName,
+    /// Only the name of the user is known.
+    UserNumber,
+    /// The capture does not show control groups.
+    CgroupNotShown,
+    /// The evidence does not show executables.
+    ExeNotShown,
     /// The name of the host.
     HostName,
     /// A label of the host.
@@ -77,7 +83,7 @@ pub enum Missing {
 
 impl Missing {
     /// Every kind, in order.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::TransportNotShown,
         Self::FamilyNotShown,
         Self::ListenersNotShown,
@@ -106,6 +112,9 @@ impl Missing {
         Self::InterfaceAddresses,
         Self::UserNotShown,
         Self::UserName,
+        Self::UserNumber,
+        Self::CgroupNotShown,
+        Self::ExeNotShown,
         Self::HostName,
         Self::Label,
     ];
@@ -248,11 +257,9 @@ impl Missing {
                 "a port is shown by its service name, and `--evidence proven` is asked for",
                 "capture with `-n`: `ss -lntup`",
             ),
-            Self::PortNotShown => (
-                "port-not-shown",
-                "a port is not in the evidence",
-                "capture with `ss -lntup`",
-            ),
+            Self::PortNotShown => {
+                ("port-not-shown", "a port is not in the evidence", "capture with `ss -lntup`")
+            }
             Self::TransportInferred => (
                 "transport-inferred",
                 "the transport is told by the layout only, and `--evidence proven` is asked for",
@@ -278,16 +285,27 @@ impl Missing {
                 "only the number of a user is known",
                 "write the number in the policy beside the name: `user = [\"postgres\", \"26\"]`",
             ),
-            Self::HostName => (
-                "host-name",
-                "the name of the host is not known",
-                "name it: `--host NAME`",
+            Self::UserNumber => (
+                "user-number",
+                "only the name of a user is known",
+                "write the name in the policy: `user = \"postgres\"`, or capture with numbers: `ss -lntupe`",
             ),
-            Self::Label => (
-                "label",
-                "a label of the host is not known",
-                "give it: `--label KEY=VALUE`",
+            Self::CgroupNotShown => (
+                "cgroup-not-shown",
+                "the evidence does not show control groups, and so no units and containers",
+                "capture with `-e` (iproute2 5.8 or newer): `sudo ss -lntupe`",
             ),
+            Self::ExeNotShown => (
+                "exe-not-shown",
+                "the evidence does not show the executables of processes",
+                "match the process name, or use a snapshot that holds executables",
+            ),
+            Self::HostName => {
+                ("host-name", "the name of the host is not known", "name it: `--host NAME`")
+            }
+            Self::Label => {
+                ("label", "a label of the host is not known", "give it: `--label KEY=VALUE`")
+            }
         }
     }
 }

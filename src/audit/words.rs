@@ -45,7 +45,12 @@ fn requirement_of(action: &Action) -> String {
 
 /// What is so in the evidence, for its label: ``bound to `0.0.0.0`, every address of the host``.
 #[must_use]
-pub fn label(result: &RuleResult, violation: &Violation, policy: &Policy, facts: &Facts<'_>) -> String {
+pub fn label(
+    result: &RuleResult,
+    violation: &Violation,
+    policy: &Policy,
+    facts: &Facts<'_>,
+) -> String {
     let socket = violation.socket.and_then(|index| facts.snapshot.sockets().get(index));
     let Some(socket) = socket else { return String::new() };
     match result.rule.rule(policy).map(|rule| &rule.action) {
@@ -61,7 +66,12 @@ pub fn label(result: &RuleResult, violation: &Violation, policy: &Policy, facts:
 
 /// The violation in one sentence, for machines and logs.
 #[must_use]
-pub fn message(result: &RuleResult, violation: &Violation, policy: &Policy, facts: &Facts<'_>) -> String {
+pub fn message(
+    result: &RuleResult,
+    violation: &Violation,
+    policy: &Policy,
+    facts: &Facts<'_>,
+) -> String {
     let socket = violation.socket.and_then(|index| facts.snapshot.sockets().get(index));
     let Some(socket) = socket else {
         let count = result.matched;
@@ -80,7 +90,10 @@ pub fn message(result: &RuleResult, violation: &Violation, policy: &Policy, fact
         Some(Action::Forbid) => format!("{transport} `{endpoint}` listens; no listener may match"),
         Some(Action::Expect { .. }) => {
             let count = result.matched;
-            format!("{transport} `{endpoint}` is one of {count} that match; {}", requirement(result.rule, policy))
+            format!(
+                "{transport} `{endpoint}` is one of {count} that match; {}",
+                requirement(result.rule, policy)
+            )
         }
         Some(Action::Allow) => format!("{transport} `{endpoint}` listens"),
         None => format!("{transport} `{endpoint}` listens and no rule speaks of it"),
@@ -173,7 +186,9 @@ fn capture_command(cells: &[(Transport, Family)]) -> String {
         return "`netstat -lnU`, since ss does not list UDP-Lite".to_owned();
     }
     let mut flags = String::from("ntup");
-    for (transport, letter) in [(Transport::Raw, 'w'), (Transport::Sctp, 'S'), (Transport::Dccp, 'd')] {
+    for (transport, letter) in
+        [(Transport::Raw, 'w'), (Transport::Sctp, 'S'), (Transport::Dccp, 'd')]
+    {
         if has(transport) {
             flags.push(letter);
         }

@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Exposure policy auditor: which sockets may listen where, checked against evidence.
 #[derive(Debug, Parser)]
 #[command(name = "socklint", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 everything decided and nothing violated; 1 a violation; 2 no \
-                        audit, or not a whole one; 3 a rule could not be decided.")]
+#[command(
+    after_help = "Exit codes: 0 everything decided and nothing violated; 1 a violation; 2 no \
+                        audit, or not a whole one; 3 a rule could not be decided."
+)]
 pub(super) struct Cli {
     /// What to do.
     #[command(subcommand)]

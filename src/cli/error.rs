@@ -56,7 +56,11 @@ pub(super) struct CliError {
 }
 
 impl CliError {
-    pub(super) fn new(kind: CliErrorKind, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn new(
+        kind: CliErrorKind,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         Self { kind, message: message.into(), help: help.into() }
     }
 
@@ -67,7 +71,11 @@ impl CliError {
             io::ErrorKind::IsADirectory => "name a file",
             _ => "look at the file and its file system",
         };
-        Self::new(CliErrorKind::Unreadable, format!("`{}` cannot be read: {fault}", path.display()), help)
+        Self::new(
+            CliErrorKind::Unreadable,
+            format!("`{}` cannot be read: {fault}", path.display()),
+            help,
+        )
     }
 
     pub(super) fn unwritable(path: &str, fault: &io::Error) -> Self {
@@ -79,6 +87,8 @@ impl CliError {
     }
 
     pub(super) fn shown(&self) -> Shown {
-        Shown::new(Level::Error, self.message.clone()).code(self.kind.code()).help(self.help.clone())
+        Shown::new(Level::Error, self.message.clone())
+            .code(self.kind.code())
+            .help(self.help.clone())
     }
 }

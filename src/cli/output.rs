@@ -21,7 +21,11 @@ impl Screen {
     /// Looks at standard output, standard error and the environment.
     pub(super) fn new(colour: Colour) -> Self {
         let style = |terminal: bool, choice: anstream::ColorChoice| Style {
-            width: if terminal { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None },
+            width: if terminal {
+                terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+            } else {
+                None
+            },
             colour: match colour {
                 Colour::Always => true,
                 Colour::Never => false,

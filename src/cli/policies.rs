@@ -63,8 +63,10 @@ impl Library for Files {
         let beside = Path::new(from.name()).parent().unwrap_or(Path::new(""));
         let path = beside.join(name);
         #[expect(clippy::disallowed_methods, reason = "the command line reads the policy")]
-        let bytes = std::fs::read(&path).map_err(|fault| format!("`{}`: {fault}", path.display()))?;
-        let file = SourceFile::decode(path.to_string_lossy().into_owned(), bytes).map_err(|_| "it is too long".to_owned())?;
+        let bytes =
+            std::fs::read(&path).map_err(|fault| format!("`{}`: {fault}", path.display()))?;
+        let file = SourceFile::decode(path.to_string_lossy().into_owned(), bytes)
+            .map_err(|_| "it is too long".to_owned())?;
         Ok((self.key(&file), Arc::new(file)))
     }
 
@@ -79,8 +81,9 @@ impl Library for Files {
 
 fn read(name: &str, files: &mut Vec<Arc<SourceFile>>) -> Result<(), CliError> {
     if name.starts_with("builtin:") {
-        let (_, file) = builtin(name)
-            .map_err(|why| CliError::new(CliErrorKind::Usage, why, "`socklint policy list` shows them"))?;
+        let (_, file) = builtin(name).map_err(|why| {
+            CliError::new(CliErrorKind::Usage, why, "`socklint policy list` shows them")
+        })?;
         files.push(file);
         return Ok(());
     }

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 
 use super::diagnostic::{Level, Shown};
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
-use crate::audit::{Missed, RuleRef, RuleResult, Summary, Verdict, Violation, headline, label, missed, requirement};
+use crate::audit::{
+    Missed, RuleRef, RuleResult, Summary, Verdict, Violation, headline, label, missed, requirement,
+};
 use crate::capture::{CaptureIssue, Severity as IssueSeverity};
 use crate::policy::Severity;
 use crate::safe;
@@ -23,7 +25,14 @@ impl ReportFormat for Human {
     }
 
     fn reporter(&self, style: Style) -> Box<dyn Reporter> {
-        Box::new(HumanReport { style, shown: 0, hidden: 0, unknown: BTreeMap::new(), vacuous: Vec::new(), hosts: 0 })
+        Box::new(HumanReport {
+            style,
+            shown: 0,
+            hidden: 0,
+            unknown: BTreeMap::new(),
+            vacuous: Vec::new(),
+            hosts: 0,
+        })
     }
 }
 
@@ -56,7 +65,11 @@ impl Reporter for HumanReport {
         self.vacuous = vec![0; run.policy.rules.len()];
         if !run.quiet {
             for warning in run.warnings {
-                out.write_all(policy_error(warning, &run.policy.sources, self.style).render(self.style).as_bytes())?;
+                out.write_all(
+                    policy_error(warning, &run.policy.sources, self.style)
+                        .render(self.style)
+                        .as_bytes(),
+                )?;
                 writeln!(out)?;
             }
         }
@@ -120,7 +133,11 @@ impl Reporter for HumanReport {
     fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         if self.hidden > 0 {
             let most = run.max_diagnostics;
-            writeln!(out, "{} more not shown; `--max-diagnostics` (now {most}) shows more\n", violations(self.hidden as u64))?;
+            writeln!(
+                out,
+                "{} more not shown; `--max-diagnostics` (now {most}) shows more\n",
+                violations(self.hidden as u64)
+            )?;
         }
         self.unknowns(run, summary, out)?;
         if run.verbose {
@@ -151,13 +168,17 @@ impl HumanReport {
             let path = safe::line(&host.snapshot.origin.path);
             let format = &host.snapshot.origin.format;
             writeln!(out, "note: {path}: read as {format}, {}", safe::line(&host.detection))?;
-            if let Some(decoded) = host.snapshot.sources.files().first().and_then(|file| file.decoded()) {
+            if let Some(decoded) =
+                host.snapshot.sources.files().first().and_then(|file| file.decoded())
+            {
                 writeln!(out, "note: {path}: decoded from {decoded}")?;
             }
         }
         for issue in &host.issues {
             let severity = issue.kind.severity(run.lenient);
-            if severity == IssueSeverity::Note && !run.verbose || severity < IssueSeverity::Error && run.quiet {
+            if severity == IssueSeverity::Note && !run.verbose
+                || severity < IssueSeverity::Error && run.quiet
+            {
                 continue;
             }
             if self.shown >= run.max_diagnostics {
@@ -195,7 +216,9 @@ impl HumanReport {
             for (index, line) in lines.iter().enumerate() {
                 let options = match index {
                     0 => textwrap::Options::new(width - 9).subsequent_indent("  "),
-                    _ => textwrap::Options::new(width - 2).initial_indent("  ").subsequent_indent("    "),
+                    _ => textwrap::Options::new(width - 2)
+                        .initial_indent("  ")
+                        .subsequent_indent("    "),
                 };
                 let wrapped = textwrap::fill(&safe::line(line), options);
                 match index {
@@ -220,13 +243,17 @@ impl HumanReport {
             format!("policy {}", safe::line(&run.policy.name)),
         ];
         if summary.broken > 0 {
-            parts.push(format!("{} could not be read", count(summary.broken, "capture", "captures")));
+            parts.push(format!(
+                "{} could not be read",
+                count(summary.broken, "capture", "captures")
+            ));
         }
         writeln!(out, "{}", parts.join(", "))?;
         let verdicts: Vec<String> = Verdict::ALL
             .into_iter()
             .filter(|&verdict| {
-                summary.count(verdict) > 0 || matches!(verdict, Verdict::Pass | Verdict::Fail | Verdict::Unknown)
+                summary.count(verdict) > 0
+                    || matches!(verdict, Verdict::Pass | Verdict::Fail | Verdict::Unknown)
             })
             .map(|verdict| format!("{} {}", summary.count(verdict), verdict.name()))
             .collect();
@@ -236,11 +263,15 @@ impl HumanReport {
             .rev()
             .zip(summary.violations.iter().rev())
             .filter(|(_, number)| **number > 0)
-            .map(|(severity, number)| count(*number, severity.name(), &format!("{}s", severity.name())))
+            .map(|(severity, number)| {
+                count(*number, severity.name(), &format!("{}s", severity.name()))
+            })
             .collect();
         let total: u64 = summary.violations.iter().sum();
         let found = match total {
-            0 if summary.waived > 0 => format!("no violation that counts, {} waived", summary.waived),
+            0 if summary.waived > 0 => {
+                format!("no violation that counts, {} waived", summary.waived)
+            }
             0 => "no violation".to_owned(),
             _ => format!("{} ({})", violations(total), by_severity.join(", ")),
         };
@@ -302,12 +333,13 @@ fn finding(
         Some(_) => headline(result.rule, policy),
         None => crate::audit::message(result, violation, policy, &facts),
     };
-    let shown = Shown::new(level(result.rule.severity(policy)), title).code(result.rule.id(policy)).at(
-        &host.snapshot.sources,
-        violation.evidence,
-        label(result, violation, policy, &facts),
-        style,
-    );
+    let shown =
+        Shown::new(level(result.rule.severity(policy)), title).code(result.rule.id(policy)).at(
+            &host.snapshot.sources,
+            violation.evidence,
+            label(result, violation, policy, &facts),
+            style,
+        );
     let mut related = vec![other_end];
     let waived = violation.waiver.and_then(|index| policy.waivers.get(index));
     let expired = violation.expired.and_then(|index| policy.waivers.get(index));
@@ -326,7 +358,8 @@ fn finding(
         ));
     }
     let level = if waived.is_some() { Level::Note } else { shown.level };
-    let message = if waived.is_some() { format!("waived: {}", shown.message) } else { shown.message };
+    let message =
+        if waived.is_some() { format!("waived: {}", shown.message) } else { shown.message };
     Shown {
         level,
         message,
@@ -339,7 +372,12 @@ fn finding(
 
 /// A capture issue as a diagnostic.
 #[must_use]
-pub fn capture_issue(issue: &CaptureIssue, snapshot: &Snapshot, lenient: bool, style: Style) -> Shown {
+pub fn capture_issue(
+    issue: &CaptureIssue,
+    snapshot: &Snapshot,
+    lenient: bool,
+    style: Style,
+) -> Shown {
     let level = match issue.kind.severity(lenient) {
         IssueSeverity::Error => Level::Error,
         IssueSeverity::Warning => Level::Warning,

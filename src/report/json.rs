@@ -166,7 +166,8 @@ fn place(sources: &SourceMap, span: Span) -> Option<PlaceDocument<'_>> {
 impl Reporter for JsonReport {
     fn begin(&mut self, run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{{\"schema\": \"{SCHEMA}\",\n \"tool\": ")?;
-        let tool = ToolDocument { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+        let tool =
+            ToolDocument { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
         safe::json(out, &tool, false)?;
         write!(out, ",\n \"policy\": ")?;
         let policy = PolicyDocument {
@@ -222,14 +223,17 @@ fn host_document<'a>(run: &Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
                 evidence: issue.at.and_then(|at| place(&snapshot.sources, at)),
             })
             .collect(),
-        results: host
-            .results
-            .as_ref()
-            .map(|results| results.iter().map(|result| result_document(run, host, result)).collect()),
+        results: host.results.as_ref().map(|results| {
+            results.iter().map(|result| result_document(run, host, result)).collect()
+        }),
     }
 }
 
-fn result_document<'a>(run: &Run<'a>, host: &'a HostReport, result: &'a RuleResult) -> ResultDocument<'a> {
+fn result_document<'a>(
+    run: &Run<'a>,
+    host: &'a HostReport,
+    result: &'a RuleResult,
+) -> ResultDocument<'a> {
     let missed = missed(result, &host.snapshot);
     let reason = (result.verdict == Verdict::Unknown).then(|| {
         let sentences: Vec<String> =
@@ -243,7 +247,11 @@ fn result_document<'a>(run: &Run<'a>, host: &'a HostReport, result: &'a RuleResu
         reason,
         missing: missed
             .into_iter()
-            .map(|missed| MissingDocument { id: missed.kind.id(), what: missed.what, cure: missed.cure })
+            .map(|missed| MissingDocument {
+                id: missed.kind.id(),
+                what: missed.what,
+                cure: missed.cure,
+            })
             .collect(),
         violations: result
             .violations

@@ -147,11 +147,8 @@ pub struct InterfaceDocument<'a> {
 }
 
 /// Names of [`NameKind`] in JSON; the whole kernel name has none.
-pub const NAME_KINDS: [(NameKind, &str); 3] = [
-    (NameKind::CommCut, "comm-cut"),
-    (NameKind::Argv, "argv"),
-    (NameKind::ArgvCut, "argv-cut"),
-];
+pub const NAME_KINDS: [(NameKind, &str); 3] =
+    [(NameKind::CommCut, "comm-cut"), (NameKind::Argv, "argv"), (NameKind::ArgvCut, "argv-cut")];
 
 /// `tcp/ipv4`, the keys of `coverage`.
 #[must_use]
@@ -199,7 +196,8 @@ impl<'a> SourceDocument<'a> {
     #[must_use]
     pub fn new(snapshot: &'a Snapshot) -> Self {
         let origin = &snapshot.origin;
-        let hash = || snapshot.sources.files().first().map(|file| file.sha256()).unwrap_or_default();
+        let hash =
+            || snapshot.sources.files().first().map(|file| file.sha256()).unwrap_or_default();
         Self {
             kind: origin.vantage.name(),
             format: &origin.format,
@@ -280,8 +278,9 @@ impl<'a> SocketDocument<'a> {
             port_text: text(details.port_text),
             interface: snapshot.device(socket),
             scope: socket.scope().map(crate::address::Scope::name),
-            processes: (!owners.is_empty() || socket.owners_missing.is_none())
-                .then(|| owners.iter().map(|owner| ProcessDocument::new(snapshot, owner)).collect()),
+            processes: (!owners.is_empty() || socket.owners_missing.is_none()).then(|| {
+                owners.iter().map(|owner| ProcessDocument::new(snapshot, owner)).collect()
+            }),
             v6only: socket.v6only,
             uid: details.uid,
             user: text(details.user),

@@ -9,6 +9,7 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod builder;
+pub mod cgroup;
 mod coverage;
 pub mod document;
 

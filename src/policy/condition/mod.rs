@@ -5,12 +5,14 @@
 //! `src/policy/condition/<name>.rs` with a [`ConditionKey`], and add one line to [`KEYS`].
 
 mod bind;
+mod cgroup;
 mod family;
 mod host;
 mod interface;
 mod port;
 mod process;
 mod transport;
+mod uid;
 mod user;
 
 use std::fmt;
@@ -42,6 +44,10 @@ pub static KEYS: &[&dyn ConditionKey] = &[
     &interface::Key,
     &process::Key,
     &user::Key,
+    &uid::Key,
+    &cgroup::UnitKey,
+    &cgroup::ContainerKey,
+    &cgroup::CgroupKey,
     &host::HostKey,
     &host::LabelKey,
 ];
@@ -122,7 +128,12 @@ impl Condition {
         Self::read_nested(value, key, reading, 0)
     }
 
-    fn read_nested(value: Value<'_>, key: &str, reading: &mut Reading, depth: usize) -> Option<Self> {
+    fn read_nested(
+        value: Value<'_>,
+        key: &str,
+        reading: &mut Reading,
+        depth: usize,
+    ) -> Option<Self> {
         if depth > DEPTH {
             let message = format!("`{key}` nests deeper than {DEPTH} levels");
             reading.error(PolicyErrorKind::BadValue, value.range(), message, "too deep", None);
@@ -305,7 +316,9 @@ fn unknown_key(name: &str, at: std::ops::Range<usize>, place: &str, reading: &mu
     let mut known: Vec<&str> = KEYS.iter().map(|key| key.name()).collect();
     known.extend(["not", "any"]);
     let help = match name {
-        "address" | "addr" | "ip" => "did you mean `bind`, the addresses that a socket is bound to?".to_owned(),
+        "address" | "addr" | "ip" => {
+            "did you mean `bind`, the addresses that a socket is bound to?".to_owned()
+        }
         "protocol" | "proto" => "did you mean `transport`?".to_owned(),
         "device" | "iface" => "did you mean `interface`?".to_owned(),
         "ports" => "did you mean `port`? It takes a list too".to_owned(),

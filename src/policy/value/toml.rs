@@ -264,7 +264,15 @@ impl<'a> Table<'a> {
                 let message = format!("unknown key `{}` in {place}", entry.name);
                 let mut known = self.taken.clone();
                 known.sort_unstable();
-                let help = suggestion(entry.name, &known, "the keys here");
+                let help = match (entry.name, known.contains(&"summary")) {
+                    ("description" | "title" | "desc", true) => {
+                        "did you mean `summary`?".to_owned()
+                    }
+                    ("level" | "priority", true) => "did you mean `severity`?".to_owned(),
+                    ("reason" | "rationale" | "why", true) => "did you mean `because`?".to_owned(),
+                    ("fix" | "remediation", true) => "did you mean `help`?".to_owned(),
+                    _ => suggestion(entry.name, &known, "the keys here"),
+                };
                 reading.error(PolicyErrorKind::UnknownKey, entry.key, message, "unknown", help);
             }
         }
