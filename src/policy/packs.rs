@@ -52,8 +52,14 @@ mod tests {
                 assert!(rule.because.is_some(), "{id}: because");
                 assert!(rule.help.is_some(), "{id}: help");
                 assert!(!rule.tags.is_empty(), "{id}: tags");
-                assert!(rule.controls.iter().all(|control| control.contains(':')), "{id}: controls");
-                assert!(!rule.transports.is_empty(), "{id}: a rule without a transport needs UDP evidence");
+                assert!(
+                    rule.controls.iter().all(|control| control.contains(':')),
+                    "{id}: controls"
+                );
+                assert!(
+                    !rule.transports.is_empty(),
+                    "{id}: a rule without a transport needs UDP evidence"
+                );
                 assert!(rule.matches.ports().is_some(), "{id}: port");
                 assert!(matches!(rule.action, Action::Require(_) | Action::Forbid), "{id}: action");
             }
