@@ -420,6 +420,8 @@ pub struct Summary {
     pub hosts: u64,
     /// Hosts whose evidence could not be used.
     pub broken: u64,
+    /// A report cannot be written.
+    pub unwritable: bool,
     /// Listeners seen.
     pub listeners: u64,
     /// A rule at or above `--fail-on` is violated.
@@ -483,7 +485,7 @@ impl Summary {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match () {
-            () if self.broken > 0 || self.is_vacuous() => 2,
+            () if self.broken > 0 || self.unwritable || self.is_vacuous() => 2,
             () if self.failed => 1,
             () if self.undecided => 3,
             () => 0,

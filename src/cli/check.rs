@@ -68,6 +68,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     };
     let mut judge = Judge::new(&run, now);
     for output in &mut outputs {
+        judge.summary.unwritable |= output.is_faulty();
         output.begin(&run);
     }
     let mut errors = Vec::new();
