@@ -27,9 +27,12 @@ fn main() {
 /// A capture in the manner of `ss -lntup`, `listeners` rows long; the same arguments give the same
 /// text.
 fn host(listeners: usize) -> String {
-    let names = ["nginx", "postgres", "java", "node_exporter", "systemd-resolve", "sshd", "redis-server"];
+    let names =
+        ["nginx", "postgres", "java", "node_exporter", "systemd-resolve", "sshd", "redis-server"];
     let ports = [80, 5432, 8080, 9100, 53, 22, 6379, 443, 3306, 111];
-    let mut text = String::from("$ ss -lntup\nNetid State  Recv-Q Send-Q Local Address:Port  Peer Address:Port Process\n");
+    let mut text = String::from(
+        "$ ss -lntup\nNetid State  Recv-Q Send-Q Local Address:Port  Peer Address:Port Process\n",
+    );
     for row in 0..listeners {
         let (netid, state) = if row % 4 == 0 { ("udp", "UNCONN") } else { ("tcp", "LISTEN") };
         let (address, peer) = match row % 5 {
@@ -39,11 +42,16 @@ fn host(listeners: usize) -> String {
             3 => ("*".to_owned(), "*:*"),
             _ => (format!("10.{}.{}.7", row / 250 % 250, row % 250), "0.0.0.0:*"),
         };
-        let port = if row % 7 == 0 { ports[row / 7 % ports.len()] } else { 10_000 + row * 7 % 50_000 };
+        let port =
+            if row % 7 == 0 { ports[row / 7 % ports.len()] } else { 10_000 + row * 7 % 50_000 };
         let name = names[row % names.len()];
         let process = format!("users:((\"{name}\",pid={},fd={}))", 1000 + row, 3 + row % 20);
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{netid:<5} {state:<6} 0      {:<6} {address:>20}:{port:<5} {peer:>12}    {process}", 128 + row % 4 * 128);
+        let _ = writeln!(
+            text,
+            "{netid:<5} {state:<6} 0      {:<6} {address:>20}:{port:<5} {peer:>12}    {process}",
+            128 + row % 4 * 128
+        );
     }
     text
 }
@@ -53,7 +61,9 @@ fn source(listeners: usize) -> Arc<SourceFile> {
 }
 
 fn policy() -> Policy {
-    load(vec![Arc::new(SourceFile::new("ten-rules.toml", RULES))]).policy.expect("the bench policy loads")
+    load(vec![Arc::new(SourceFile::new("ten-rules.toml", RULES))])
+        .policy
+        .expect("the bench policy loads")
 }
 
 fn read(source: &Arc<SourceFile>) -> Capture {

@@ -1,7 +1,7 @@
 //! Policy times snapshot: a verdict for every rule.
 //!
 //! [`audit`] is a pure function. A missing row is only a fact where the snapshot's coverage says so;
-//! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in [`needs`].
+//! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in `needs`.
 
 mod fingerprint;
 mod waive;
@@ -428,8 +428,8 @@ pub struct Summary {
     pub hosts: u64,
     /// Hosts whose evidence could not be used.
     pub broken: u64,
-    /// Reports that could not be written, as far as is known when this one ends.
-    pub unwritten: u64,
+    /// A report cannot be written, as far as is known when this one ends.
+    pub unwritable: bool,
     /// Listeners seen.
     pub listeners: u64,
     /// A rule at or above `--fail-on` is violated.
@@ -493,7 +493,7 @@ impl Summary {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match () {
-            () if self.broken > 0 || self.unwritten > 0 || self.is_vacuous() => 2,
+            () if self.broken > 0 || self.unwritable || self.is_vacuous() => 2,
             () if self.failed => 1,
             () if self.undecided => 3,
             () => 0,

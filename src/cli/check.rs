@@ -107,11 +107,10 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     }
     // Standard output comes last, so that it knows of every file that could not be written, and each
     // file knows of those that could not even be begun.
-    judge.summary.unwritten = outputs.iter().filter(|output| output.is_lost()).count() as u64;
+    judge.summary.unwritable = outputs.iter().any(Output::is_lost);
     for output in outputs.into_iter().rev() {
-        let lost = output.is_lost();
         if let Err(error) = output.finish(&run, &judge.summary) {
-            judge.summary.unwritten += u64::from(!lost);
+            judge.summary.unwritable = true;
             errors.push(error);
         }
     }

@@ -249,10 +249,10 @@ fn result_document<'a>(
     host: &'a HostReport,
     result: &'a RuleResult,
 ) -> ResultDocument<'a> {
-    let missed = missed(result, &host.snapshot);
+    let missed = missed(result);
     let reason = (result.verdict == Verdict::Unknown).then(|| {
         let sentences: Vec<String> =
-            missed.iter().map(|missed| format!("{}; {}", missed.what, missed.cure)).collect();
+            missed.iter().map(|missed| format!("{}; {}", missed.what(), missed.cure())).collect();
         sentences.join(". ")
     });
     ResultDocument {
@@ -264,8 +264,8 @@ fn result_document<'a>(
             .into_iter()
             .map(|missed| MissingDocument {
                 id: missed.kind.id(),
-                what: missed.what,
-                cure: missed.cure,
+                what: missed.what(),
+                cure: missed.cure(),
             })
             .collect(),
         violations: Violations { run, host, result },

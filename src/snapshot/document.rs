@@ -44,7 +44,8 @@ pub struct Sockets<'a>(&'a Snapshot);
 
 impl Serialize for Sockets<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.sockets().iter().map(|socket| SocketDocument::new(self.0, socket)))
+        serializer
+            .collect_seq(self.0.sockets().iter().map(|socket| SocketDocument::new(self.0, socket)))
     }
 }
 

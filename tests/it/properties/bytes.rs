@@ -264,7 +264,7 @@ proptest! {
     #[test]
     fn any_policy_text_never_panics(bytes in vec(any::<u8>(), 0..200)) {
         let file = SourceFile::decode("policy.toml", bytes).unwrap();
-        policy::load(vec![Arc::new(file)]);
+        let _ = policy::load(vec![Arc::new(file)]);
     }
 
     #[test]
