@@ -422,6 +422,8 @@ pub struct Summary {
     pub broken: u64,
     /// A report cannot be written.
     pub unwritable: bool,
+    /// There are warnings, and `--strict` is asked for.
+    pub refused: bool,
     /// Listeners seen.
     pub listeners: u64,
     /// A rule at or above `--fail-on` is violated.
@@ -485,7 +487,7 @@ impl Summary {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match () {
-            () if self.broken > 0 || self.unwritable || self.is_vacuous() => 2,
+            () if self.broken > 0 || self.unwritable || self.refused || self.is_vacuous() => 2,
             () if self.failed => 1,
             () if self.undecided => 3,
             () => 0,
