@@ -375,7 +375,10 @@ impl State {
             // run: those whose endpoints come last.
             let mut matching = self.violating;
             matching.sort_by_cached_key(|&socket| {
-                (sockets.get(socket).map(|socket| fingerprint::endpoint(facts.snapshot, socket)), socket)
+                (
+                    sockets.get(socket).map(|socket| fingerprint::endpoint(facts.snapshot, socket)),
+                    socket,
+                )
             });
             let mut extra = matching.split_off(keep.min(matching.len()));
             extra.sort_unstable();
@@ -428,8 +431,10 @@ pub struct Summary {
     pub hosts: u64,
     /// Hosts whose evidence could not be used.
     pub broken: u64,
-    /// A report cannot be written, as far as is known when this one ends.
-    pub unwritable: bool,
+    /// There are warnings, and `--strict` is asked for.
+    pub refused: bool,
+    /// Reports that could not be written, as far as is known when this one ends.
+    pub unwritten: u64,
     /// Listeners seen.
     pub listeners: u64,
     /// A rule at or above `--fail-on` is violated.
@@ -493,7 +498,7 @@ impl Summary {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match () {
-            () if self.broken > 0 || self.unwritable || self.is_vacuous() => 2,
+            () if self.broken > 0 || self.unwritten > 0 || self.refused || self.is_vacuous() => 2,
             () if self.failed => 1,
             () if self.undecided => 3,
             () => 0,

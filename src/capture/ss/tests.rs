@@ -622,7 +622,7 @@ fn read_by(text: &str, fast: bool) -> Vec<Capture> {
         let before = transcript.position();
         Reader::new(&mut transcript, source.text(), fast).run();
         if transcript.position() == before && !transcript.host_changed() {
-            transcript.skip_line();
+            transcript.ignore_line();
         }
         if transcript.host_changed() {
             captures.extend(transcript.take());
