@@ -65,7 +65,7 @@ fn compare(policy: &Policy, whole: &Arc<SourceFile>, less: &Arc<SourceFile>) -> 
     };
     for lenient in [false, true] {
         let (after, code_after) = worst(policy, less, lenient);
-    for (rule, verdict) in &before {
+        for (rule, verdict) in &before {
             let passes = matches!(after.get(rule), Some(Verdict::Pass)) && !allows(rule);
             if passes && matches!(verdict, Verdict::Fail | Verdict::Unknown) {
                 return Err(format!(
@@ -260,7 +260,10 @@ fn captures_kept_elsewhere() {
         let mut less = vec![
             ("processes".to_owned(), without_processes(&text)),
             ("headers".to_owned(), lines(&text, |_, line| !is_header(line))),
-            ("the first header".to_owned(), lines(&text, |number, line| number > 1 || !is_header(line))),
+            (
+                "the first header".to_owned(),
+                lines(&text, |number, line| number > 1 || !is_header(line)),
+            ),
             ("tcp".to_owned(), without_sockets(&text, |of, _| of == Transport::Tcp)),
             ("udp".to_owned(), without_sockets(&text, |of, _| of == Transport::Udp)),
             ("ipv4".to_owned(), without_sockets(&text, |_, of| of == Some(Family::Ipv4))),
