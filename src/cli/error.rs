@@ -20,17 +20,20 @@ pub enum CliErrorKind {
     NoRule,
     /// `--strict`: warnings are errors.
     Strict,
+    /// A policy without tests.
+    NoTest,
 }
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
         Self::Unwritable,
         Self::NoRule,
         Self::Strict,
+        Self::NoTest,
     ];
 
     /// The diagnostic code.
@@ -43,6 +46,7 @@ impl CliErrorKind {
             Self::Unwritable => "socklint::cli::unwritable",
             Self::NoRule => "socklint::cli::no_rule",
             Self::Strict => "socklint::cli::strict",
+            Self::NoTest => "socklint::cli::no_test",
         }
     }
 }
@@ -56,7 +60,11 @@ pub(super) struct CliError {
 }
 
 impl CliError {
-    pub(super) fn new(kind: CliErrorKind, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn new(
+        kind: CliErrorKind,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         Self { kind, message: message.into(), help: help.into() }
     }
 
@@ -67,7 +75,11 @@ impl CliError {
             io::ErrorKind::IsADirectory => "name a file",
             _ => "look at the file and its file system",
         };
-        Self::new(CliErrorKind::Unreadable, format!("`{}` cannot be read: {fault}", path.display()), help)
+        Self::new(
+            CliErrorKind::Unreadable,
+            format!("`{}` cannot be read: {fault}", path.display()),
+            help,
+        )
     }
 
     pub(super) fn unwritable(path: &str, fault: &io::Error) -> Self {
@@ -79,6 +91,8 @@ impl CliError {
     }
 
     pub(super) fn shown(&self) -> Shown {
-        Shown::new(Level::Error, self.message.clone()).code(self.kind.code()).help(self.help.clone())
+        Shown::new(Level::Error, self.message.clone())
+            .code(self.kind.code())
+            .help(self.help.clone())
     }
 }

@@ -9,14 +9,25 @@ pub struct Pack {
     pub about: &'static str,
     /// Its text.
     pub text: &'static str,
+    /// The text of its tests.
+    pub tests: &'static str,
+}
+
+/// A pack with its text and its tests, which stand in `policies/`.
+macro_rules! pack {
+    ($name:literal, $about:literal) => {
+        Pack {
+            name: $name,
+            about: $about,
+            text: include_str!(concat!("../../policies/", $name, ".toml")),
+            tests: include_str!(concat!("../../policies/", $name, ".test.toml")),
+        }
+    };
 }
 
 /// All packs; the first one is used when no policy is named.
-pub static PACKS: &[Pack] = &[Pack {
-    name: "baseline",
-    about: "services that should not be reachable from elsewhere on any host",
-    text: include_str!("../../policies/baseline.toml"),
-}];
+pub static PACKS: &[Pack] =
+    &[pack!("baseline", "services that should not be reachable from elsewhere on any host")];
 
 /// The pack of this name.
 #[must_use]
