@@ -249,8 +249,21 @@ mod tests {
     #[test]
     fn what_is_no_address_is_none() {
         for text in [
-            "localhost", "ip6-localhost", "127.1", "0x7f000001", "010.0.0.1", "127.0.0.1.1", "",
-            "[127.0.0.1]", "[*]", "[]", "::1]", "[::1", "1.2.3", "db.internal", "fe80::5054:ff:fe2b:",
+            "localhost",
+            "ip6-localhost",
+            "127.1",
+            "0x7f000001",
+            "010.0.0.1",
+            "127.0.0.1.1",
+            "",
+            "[127.0.0.1]",
+            "[*]",
+            "[]",
+            "::1]",
+            "[::1",
+            "1.2.3",
+            "db.internal",
+            "fe80::5054:ff:fe2b:",
         ] {
             assert_eq!(scope(text), None, "{text}");
         }

@@ -83,8 +83,10 @@ pub fn json<T: serde::Serialize>(
             out,
             Harmless(PrettyFormatter::new()),
         )),
-        false => value
-            .serialize(&mut serde_json::Serializer::with_formatter(out, Harmless(CompactFormatter))),
+        false => value.serialize(&mut serde_json::Serializer::with_formatter(
+            out,
+            Harmless(CompactFormatter),
+        )),
     };
     done.map_err(Into::into)
 }
@@ -154,7 +156,10 @@ mod tests {
         json(&mut out, &"a\u{1b}\u{202e}\u{7f}\u{E0001}é", false).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "\"a\\u001b\\u202e\\u007f\\udb40\\udc01é\"");
-        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), "a\u{1b}\u{202e}\u{7f}\u{E0001}é");
+        assert_eq!(
+            serde_json::from_str::<String>(&text).unwrap(),
+            "a\u{1b}\u{202e}\u{7f}\u{E0001}é"
+        );
     }
 
     #[test]

@@ -257,11 +257,9 @@ impl Missing {
                 "a port is shown by its service name, and `--evidence proven` is asked for",
                 "capture with `-n`: `ss -lntup`",
             ),
-            Self::PortNotShown => (
-                "port-not-shown",
-                "a port is not in the evidence",
-                "capture with `ss -lntup`",
-            ),
+            Self::PortNotShown => {
+                ("port-not-shown", "a port is not in the evidence", "capture with `ss -lntup`")
+            }
             Self::TransportInferred => (
                 "transport-inferred",
                 "the transport is told by the layout only, and `--evidence proven` is asked for",
@@ -302,16 +300,12 @@ impl Missing {
                 "the evidence does not show the executables of processes",
                 "match the process name, or use a snapshot that holds executables",
             ),
-            Self::HostName => (
-                "host-name",
-                "the name of the host is not known",
-                "name it: `--host NAME`",
-            ),
-            Self::Label => (
-                "label",
-                "a label of the host is not known",
-                "give it: `--label KEY=VALUE`",
-            ),
+            Self::HostName => {
+                ("host-name", "the name of the host is not known", "name it: `--host NAME`")
+            }
+            Self::Label => {
+                ("label", "a label of the host is not known", "give it: `--label KEY=VALUE`")
+            }
         }
     }
 }

@@ -20,7 +20,8 @@ pub(super) fn number(violations: &mut [Violation], rule: &str, snapshot: &Snapsh
         let number = *count;
         *count += 1;
         let text = format!("1\0{host}\0{rule}\0{endpoint}\0{number}");
-        violation.fingerprint = sha256_hex(text.as_bytes()).get(..DIGITS).unwrap_or_default().to_owned();
+        violation.fingerprint =
+            sha256_hex(text.as_bytes()).get(..DIGITS).unwrap_or_default().to_owned();
     }
 }
 

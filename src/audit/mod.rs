@@ -161,7 +161,9 @@ pub fn audit(policy: &Policy, snapshot: &Snapshot, grade: Grade) -> Vec<RuleResu
         .into_iter()
         .zip(&policy.rules)
         .enumerate()
-        .map(|(index, (state, rule))| state.conclude(RuleRef::Rule(index), Some(rule), policy, &facts))
+        .map(|(index, (state, rule))| {
+            state.conclude(RuleRef::Rule(index), Some(rule), policy, &facts)
+        })
         .collect();
     if policy.unlisted.is_some() {
         results.push(unlisted.conclude(RuleRef::Unlisted, None, policy, &facts));
@@ -280,7 +282,14 @@ impl State {
             Truth::Unknown(facts) => facts,
             Truth::Yes | Truth::No => MissingSet::NONE,
         };
-        Self { applies, matched: 0, possible: 0, violating: Vec::new(), facts, undecided: Vec::new() }
+        Self {
+            applies,
+            matched: 0,
+            possible: 0,
+            violating: Vec::new(),
+            facts,
+            undecided: Vec::new(),
+        }
     }
 
     /// Takes note of whether a socket violates the rule.
@@ -329,8 +338,11 @@ impl State {
                     sockets: self.undecided,
                     coverage: uncovered(compiled, facts),
                 };
-                result.violations =
-                    self.violating.iter().map(|&socket| violation(compiled, policy, facts, socket)).collect();
+                result.violations = self
+                    .violating
+                    .iter()
+                    .map(|&socket| violation(compiled, policy, facts, socket))
+                    .collect();
             }
         }
         fingerprint::number(&mut result.violations, rule.id(policy), facts.snapshot);
@@ -385,7 +397,8 @@ fn violation(rule: Option<&Rule>, policy: &Policy, facts: &Facts<'_>, index: usi
             None => policy.unlisted.map_or_else(Span::default, |unlisted| unlisted.at),
         },
     );
-    if let (Some(Action::Require(condition)), Some(socket)) = (rule.map(|rule| &rule.action), socket)
+    if let (Some(Action::Require(condition)), Some(socket)) =
+        (rule.map(|rule| &rule.action), socket)
         && let Some((test, test_at)) = condition.failing(socket, facts)
     {
         at = Some(socket.span_of(test.at(socket, facts)));
@@ -407,6 +420,8 @@ pub struct Summary {
     pub hosts: u64,
     /// Hosts whose evidence could not be used.
     pub broken: u64,
+    /// A report cannot be written.
+    pub unwritable: bool,
     /// Listeners seen.
     pub listeners: u64,
     /// A rule at or above `--fail-on` is violated.
@@ -426,7 +441,13 @@ pub struct Threshold {
 
 impl Summary {
     /// Adds the results of a host.
-    pub fn add(&mut self, results: &[RuleResult], policy: &Policy, listeners: usize, threshold: Threshold) {
+    pub fn add(
+        &mut self,
+        results: &[RuleResult],
+        policy: &Policy,
+        listeners: usize,
+        threshold: Threshold,
+    ) {
         self.hosts += 1;
         self.listeners += listeners as u64;
         for result in results {
@@ -436,7 +457,8 @@ impl Summary {
                 *count += 1;
             }
             if let Some(count) = self.violations.get_mut(severity as usize) {
-                let waived = result.violations.iter().filter(|violation| violation.waiver.is_some()).count();
+                let waived =
+                    result.violations.iter().filter(|violation| violation.waiver.is_some()).count();
                 *count += (result.violations.len() - waived) as u64;
                 self.waived += waived as u64;
             }
@@ -463,7 +485,7 @@ impl Summary {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match () {
-            () if self.broken > 0 || self.is_vacuous() => 2,
+            () if self.broken > 0 || self.unwritable || self.is_vacuous() => 2,
             () if self.failed => 1,
             () if self.undecided => 3,
             () => 0,

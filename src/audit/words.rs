@@ -3,7 +3,7 @@
 use super::{RuleRef, RuleResult, Violation};
 use crate::policy::{Action, Facts, Policy};
 use crate::safe;
-use crate::snapshot::{Family, Snapshot, Transport};
+use crate::snapshot::{Family, Transport};
 use crate::truth::Missing;
 
 /// The title of a rule's diagnostics: its summary, or what it asks.
@@ -45,7 +45,12 @@ fn requirement_of(action: &Action) -> String {
 
 /// What is so in the evidence, for its label: ``bound to `0.0.0.0`, every address of the host``.
 #[must_use]
-pub fn label(result: &RuleResult, violation: &Violation, policy: &Policy, facts: &Facts<'_>) -> String {
+pub fn label(
+    result: &RuleResult,
+    violation: &Violation,
+    policy: &Policy,
+    facts: &Facts<'_>,
+) -> String {
     let socket = violation.socket.and_then(|index| facts.snapshot.sockets().get(index));
     let Some(socket) = socket else { return String::new() };
     match result.rule.rule(policy).map(|rule| &rule.action) {
@@ -61,7 +66,12 @@ pub fn label(result: &RuleResult, violation: &Violation, policy: &Policy, facts:
 
 /// The violation in one sentence, for machines and logs.
 #[must_use]
-pub fn message(result: &RuleResult, violation: &Violation, policy: &Policy, facts: &Facts<'_>) -> String {
+pub fn message(
+    result: &RuleResult,
+    violation: &Violation,
+    policy: &Policy,
+    facts: &Facts<'_>,
+) -> String {
     let socket = violation.socket.and_then(|index| facts.snapshot.sockets().get(index));
     let Some(socket) = socket else {
         let count = result.matched;
@@ -80,62 +90,60 @@ pub fn message(result: &RuleResult, violation: &Violation, policy: &Policy, fact
         Some(Action::Forbid) => format!("{transport} `{endpoint}` listens; no listener may match"),
         Some(Action::Expect { .. }) => {
             let count = result.matched;
-            format!("{transport} `{endpoint}` is one of {count} that match; {}", requirement(result.rule, policy))
+            format!(
+                "{transport} `{endpoint}` is one of {count} that match; {}",
+                requirement(result.rule, policy)
+            )
         }
         Some(Action::Allow) => format!("{transport} `{endpoint}` listens"),
         None => format!("{transport} `{endpoint}` listens and no rule speaks of it"),
     }
 }
 
-/// One missing fact of an undecided rule, in words.
+/// One kind of missing fact of an undecided rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Missed {
     /// The kind.
     pub kind: Missing,
-    /// What is missing, as a clause.
-    pub what: String,
-    /// What supplies it.
-    pub cure: String,
+    /// The transports and families that are not covered for this reason, sorted; empty when it is a
+    /// fact of sockets or of the host.
+    pub tables: Vec<(Transport, Family)>,
 }
 
 /// What a rule lacks, one entry for each kind of fact, in order.
 #[must_use]
-pub fn missed(result: &RuleResult, snapshot: &Snapshot) -> Vec<Missed> {
-    let mut missed: Vec<Missed> = result
-        .undecided
-        .facts
-        .iter()
-        .map(|kind| Missed { kind, what: kind.what().to_owned(), cure: kind.cure().to_owned() })
-        .collect();
-    for kind in Missing::ALL {
-        let cells: Vec<(Transport, Family)> = result
-            .undecided
-            .coverage
-            .iter()
-            .filter(|(.., reason)| *reason == kind)
-            .map(|&(transport, family, _)| (transport, family))
-            .collect();
-        if !cells.is_empty() && !result.undecided.facts.contains(kind) {
-            missed.push(of_coverage(kind, &cells, snapshot));
-        }
-    }
-    missed.sort();
-    missed
+pub fn missed(result: &RuleResult) -> Vec<Missed> {
+    let undecided = &result.undecided;
+    let of_kind = |kind| {
+        let cells = undecided.coverage.iter().filter(|(.., reason)| *reason == kind);
+        let tables: Vec<_> = cells.map(|&(transport, family, _)| (transport, family)).collect();
+        let lacks = undecided.facts.contains(kind) || !tables.is_empty();
+        lacks.then_some(Missed { kind, tables })
+    };
+    Missing::ALL.into_iter().filter_map(of_kind).collect()
 }
 
-/// `UDP is not covered`, with the command that covers it.
-fn of_coverage(kind: Missing, cells: &[(Transport, Family)], snapshot: &Snapshot) -> Missed {
-    let subject = tables(cells);
-    let what = match kind {
-        Missing::TransportNotShown => format!("the evidence does not cover {subject}"),
-        _ => format!("{subject}: {}", kind.what()),
-    };
-    let cure = match kind {
-        Missing::TransportNotShown => format!("capture with {}", capture_command(cells)),
-        _ => kind.cure().to_owned(),
-    };
-    let _ = snapshot;
-    Missed { kind, what, cure }
+impl Missed {
+    /// What is missing, as a clause: `the evidence does not cover UDP`.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match (self.kind, self.tables.as_slice()) {
+            (kind, []) => kind.what().to_owned(),
+            (Missing::TransportNotShown, of) => format!("the evidence does not cover {}", tables(of)),
+            (kind, of) => format!("{}: {}", tables(of), kind.what()),
+        }
+    }
+
+    /// What supplies it, as an instruction.
+    #[must_use]
+    pub fn cure(&self) -> String {
+        match (self.kind, self.tables.as_slice()) {
+            (Missing::TransportNotShown, of) if !of.is_empty() => {
+                format!("capture with {}", capture_command(of))
+            }
+            (kind, _) => kind.cure().to_owned(),
+        }
+    }
 }
 
 /// `TCP and UDP`, `UDP over IPv6`.
@@ -173,7 +181,9 @@ fn capture_command(cells: &[(Transport, Family)]) -> String {
         return "`netstat -lnU`, since ss does not list UDP-Lite".to_owned();
     }
     let mut flags = String::from("ntup");
-    for (transport, letter) in [(Transport::Raw, 'w'), (Transport::Sctp, 'S'), (Transport::Dccp, 'd')] {
+    for (transport, letter) in
+        [(Transport::Raw, 'w'), (Transport::Sctp, 'S'), (Transport::Dccp, 'd')]
+    {
         if has(transport) {
             flags.push(letter);
         }

@@ -20,8 +20,10 @@ pub struct Invocation {
 }
 
 /// Programs behind a pipe that pass every row on.
-const HARMLESS: &[&str] =
-    &["cat", "column", "less", "more", "most", "sort", "tee", "tr", "unexpand", "expand", "xclip", "pbcopy"];
+const HARMLESS: &[&str] = &[
+    "cat", "column", "less", "more", "most", "sort", "tee", "tr", "unexpand", "expand", "xclip",
+    "pbcopy",
+];
 
 /// Takes a command line apart into its program calls, one for each list element (`;`, `&&`, `||`).
 ///
@@ -129,7 +131,10 @@ fn words(line: &str) -> Vec<Word> {
             '#' if word.is_none() => break,
             '>' | '<' => {
                 // `2>` and `&>`: the number is part of the redirection.
-                if word.as_deref().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit())) {
+                if word
+                    .as_deref()
+                    .is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+                {
                     word = None;
                 }
                 flush(&mut word, &mut redirect, &mut words);
@@ -189,17 +194,24 @@ fn call(words: &[String], depth: usize) -> Invocation {
                 root = true;
                 skip_options(after, &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "-U", "-T"])
             }
-            "env" | "nohup" | "time" | "command" | "exec" | "setsid" => skip_options(after, &["-u"]),
-            "nice" | "ionice" | "stdbuf" | "chrt" => skip_options(after, &["-n", "-c", "-i", "-o", "-e"]),
+            "env" | "nohup" | "time" | "command" | "exec" | "setsid" => {
+                skip_options(after, &["-u"])
+            }
+            "nice" | "ionice" | "stdbuf" | "chrt" => {
+                skip_options(after, &["-n", "-c", "-i", "-o", "-e"])
+            }
             "timeout" => skip_options(after, &["-k", "-s"]).get(1..).unwrap_or_default(),
             "watch" => {
                 watched = true;
                 skip_options(after, &["-n", "--interval", "-d"])
             }
-            "ip" if after.iter().any(|word| word == "netns") && after.iter().any(|word| word == "exec") => {
-                let all = after.iter().take_while(|word| *word != "netns").any(|word| {
-                    word == "-all" || word == "-a" || word == "--all"
-                });
+            "ip" if after.iter().any(|word| word == "netns")
+                && after.iter().any(|word| word == "exec") =>
+            {
+                let all = after
+                    .iter()
+                    .take_while(|word| *word != "netns")
+                    .any(|word| word == "-all" || word == "-a" || word == "--all");
                 let exec = after.iter().position(|word| word == "exec").unwrap_or_default();
                 let behind = after.get(exec + 1..).unwrap_or_default();
                 if all {
@@ -214,7 +226,9 @@ fn call(words: &[String], depth: usize) -> Invocation {
                 netns = Some("nsenter".to_owned());
                 skip_options(after, &["-t", "--target", "-S", "-G"])
             }
-            "docker" | "podman" | "nerdctl" | "lxc" if after.first().is_some_and(|word| word == "exec") => {
+            "docker" | "podman" | "nerdctl" | "lxc"
+                if after.first().is_some_and(|word| word == "exec") =>
+            {
                 let behind = skip_options(
                     after.get(1..).unwrap_or_default(),
                     &["-u", "--user", "-e", "--env", "-w", "--workdir"],
@@ -230,7 +244,9 @@ fn call(words: &[String], depth: usize) -> Invocation {
                     None => after.get(2..).unwrap_or_default(),
                 }
             }
-            "ssh" => skip_options(after, &["-p", "-i", "-l", "-o", "-F", "-J"]).get(1..).unwrap_or_default(),
+            "ssh" => skip_options(after, &["-p", "-i", "-l", "-o", "-F", "-J"])
+                .get(1..)
+                .unwrap_or_default(),
             "chroot" => skip_options(after, &[]).get(1..).unwrap_or_default(),
             "sh" | "bash" | "dash" | "ash" | "zsh" | "script" if depth < DEPTH => {
                 match after.iter().position(|word| word.starts_with('-') && word.ends_with('c')) {

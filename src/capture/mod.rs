@@ -50,7 +50,8 @@ pub trait CaptureFormat: Sync {
 }
 
 /// Every format, in the order in which they are tried.
-pub static FORMATS: &[&dyn CaptureFormat] = &[&snapshot::SnapshotDocument, &ss::Ss, &netstat::Netstat];
+pub static FORMATS: &[&dyn CaptureFormat] =
+    &[&snapshot::SnapshotDocument, &ss::Ss, &netstat::Netstat];
 
 /// The format of this name.
 #[must_use]
@@ -106,7 +107,13 @@ impl Capture {
 pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
     let text = source.text();
     if text.trim_start_matches('\u{FEFF}').trim().is_empty() {
-        return vec![refuse(source, IssueKind::Empty, None, "the evidence is empty".to_owned(), options)];
+        return vec![refuse(
+            source,
+            IssueKind::Empty,
+            None,
+            "the evidence is empty".to_owned(),
+            options,
+        )];
     }
     for format in FORMATS {
         if options.from.is_some_and(|from| from.name() != format.name()) {

@@ -155,7 +155,8 @@ impl Transcript {
     /// Records that a line belongs to no socket table; lines that follow each other are one issue.
     pub fn ignored(&mut self, line: LineRange) {
         let source = self.builder.source();
-        if let Some(CaptureIssue { kind: IssueKind::Ignored, at: Some(at), .. }) = self.issues.last_mut()
+        if let Some(CaptureIssue { kind: IssueKind::Ignored, at: Some(at), .. }) =
+            self.issues.last_mut()
             && at.end as usize == self.ignored_until
             && self.ignored_until > 0
             && line.start >= self.ignored_until
@@ -163,7 +164,11 @@ impl Transcript {
         {
             *at = Span::new(source, at.start as usize..line.end);
         } else {
-            self.issue(IssueKind::Ignored, line.start..line.end, "text that belongs to no socket table");
+            self.issue(
+                IssueKind::Ignored,
+                line.start..line.end,
+                "text that belongs to no socket table",
+            );
         }
         self.ignored_until = line.end;
     }
@@ -258,7 +263,9 @@ impl Transcript {
         let filtered = typed.iter().find(|(call, _)| call.filter.is_some()).copied();
         let next = typed.get(self.typed_tables).or(typed.last()).copied();
         let typed = filtered.or(next).map(|(call, known)| (call, *known));
-        typed.or_else(|| self.given.as_ref().filter(|call| ours(call)).map(|call| (call, Known::Proven)))
+        typed.or_else(|| {
+            self.given.as_ref().filter(|call| ours(call)).map(|call| (call, Known::Proven))
+        })
     }
 
     /// All calls of `programs` (base names) in force, in the order in which they were typed: those of
@@ -342,7 +349,8 @@ impl Transcript {
     pub fn take(&mut self) -> Option<Capture> {
         let mut fresh = Builder::new(Arc::clone(&self.source));
         fresh.snapshot_mut().host.name = self.next_host.take();
-        let announced = std::mem::replace(&mut self.announced, std::mem::take(&mut self.next_announced));
+        let announced =
+            std::mem::replace(&mut self.announced, std::mem::take(&mut self.next_announced));
         if announced {
             // The next host's evidence is not what this host's prompt asked for.
             self.typed.clear();
@@ -360,14 +368,19 @@ impl Transcript {
             issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: None, message });
         } else if nothing && issues.iter().all(|issue| issue.kind == IssueKind::Ignored) {
             return None;
-        } else if nothing && issues.iter().all(|issue| issue.kind.severity(true) < super::Severity::Error) {
+        } else if nothing
+            && issues.iter().all(|issue| issue.kind.severity(true) < super::Severity::Error)
+        {
             let message = "there are messages of a tool here, and no list of sockets".to_owned();
             issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: None, message });
         }
         let mut snapshot = builder.finish();
         snapshot.origin.format = format.unwrap_or_default().to_owned();
-        snapshot.coverage =
-            covered.into_iter().map(|(_, coverage)| coverage).reduce(Coverage::worst).unwrap_or_default();
+        snapshot.coverage = covered
+            .into_iter()
+            .map(|(_, coverage)| coverage)
+            .reduce(Coverage::worst)
+            .unwrap_or_default();
         Some(Capture::new(snapshot, issues, detection))
     }
 
@@ -410,18 +423,20 @@ impl Transcript {
         if let Some(prompt) = prompt(line) {
             let (host, root) = (prompt.host, prompt.root);
             let typed = prompt.command.to_owned();
-            if let Some(host) = host {
-                if self.host(host, false) == Line::OtherHost {
-                    return Line::OtherHost;
-                }
+            if host.is_some_and(|host| self.host(host, false) == Line::OtherHost) {
+                return Line::OtherHost;
             }
             self.typed_tables = 0;
             self.typed = command::parse(&typed)
                 .into_iter()
                 .map(|call| (Invocation { root: call.root || root, ..call }, Known::Proven))
                 .collect();
-            if !typed.trim().is_empty() && self.builder.snapshot().origin.command.is_none()
-                && self.typed.iter().any(|(call, _)| matches!(call.program.as_str(), "ss" | "netstat"))
+            if !typed.trim().is_empty()
+                && self.builder.snapshot().origin.command.is_none()
+                && self
+                    .typed
+                    .iter()
+                    .any(|(call, _)| matches!(call.program.as_str(), "ss" | "netstat"))
             {
                 self.builder.snapshot_mut().origin.command = Some(typed.trim().to_owned());
             }
@@ -455,7 +470,11 @@ impl Transcript {
         let fresh = self.tables == 0 && self.builder.snapshot().sockets().is_empty();
         let known = self.builder.snapshot().host.name.clone();
         let same = known.as_deref() == Some(host);
-        let before = if banner { fresh && (known.is_none() || !self.announced) } else { fresh || known.is_none() };
+        let before = if banner {
+            fresh && (known.is_none() || !self.announced)
+        } else {
+            fresh || known.is_none()
+        };
         if same || before {
             self.builder.snapshot_mut().host.name = Some(host.to_owned());
             self.announced |= banner;
@@ -529,8 +548,10 @@ fn banner_host(line: &str) -> Option<&str> {
     let (host, rest) = line.split_once(" | ")?;
     let known = ["CHANGED", "SUCCESS", "FAILED", "UNREACHABLE!", "SKIPPED"];
     let state = rest.split([' ', '!']).next().unwrap_or_default();
-    (rest.ends_with(">>") && known.iter().any(|word| word.starts_with(state)) && !host.contains(' '))
-        .then_some(host)
+    (rest.ends_with(">>")
+        && known.iter().any(|word| word.starts_with(state))
+        && !host.contains(' '))
+    .then_some(host)
 }
 
 /// The name in `netns: NAME`. Source: iproute2, ip/ipnetns.c `on_netns_exec`.
@@ -609,9 +630,9 @@ fn watched_command(line: &str) -> Option<&str> {
 #[must_use]
 pub(super) fn other_output(line: &str) -> Option<&'static str> {
     Some(match () {
-        () if line.strip_prefix("Total: ").is_some_and(|rest| {
-            rest.trim_start().starts_with(|c: char| c.is_ascii_digit())
-        }) =>
+        () if line
+            .strip_prefix("Total: ")
+            .is_some_and(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_digit())) =>
         {
             "the summary of `ss -s`"
         }
@@ -638,7 +659,10 @@ pub(super) fn other_output(line: &str) -> Option<&'static str> {
 fn bare_command(line: &str) -> Option<Invocation> {
     let calls = command::parse(line);
     let call = calls.into_iter().find(|call| matches!(call.program.as_str(), "ss" | "netstat"))?;
-    let shaped = call.args.iter().all(|arg| arg.starts_with('-') || arg.chars().all(|c| c.is_ascii_lowercase()));
+    let shaped = call
+        .args
+        .iter()
+        .all(|arg| arg.starts_with('-') || arg.chars().all(|c| c.is_ascii_lowercase()));
     (shaped && line.len() < 200).then_some(call)
 }
 
@@ -704,10 +728,20 @@ mod tests {
             ("# ss -ltn", None, true, "ss -ltn"),
             ("root@vagrant:~# ss  -ntlp", Some("vagrant"), true, "ss  -ntlp"),
             ("mike@host2:~$ ss -tulwn", Some("host2"), false, "ss -tulwn"),
-            ("[root@localhost vagrant]# semodule -l | grep nginx", Some("localhost"), true, "semodule -l | grep nginx"),
+            (
+                "[root@localhost vagrant]# semodule -l | grep nginx",
+                Some("localhost"),
+                true,
+                "semodule -l | grep nginx",
+            ),
             ("[chenchen@dev3_10.211.21.18 ~]$ ", Some("dev3_10.211.21.18"), false, ""),
             ("/ # netstat -tulpn", None, true, "netstat -tulpn"),
-            ("david\\@david-vm-ether:\\~\\$ netstat -tnlp", Some("david-vm-ether"), false, "netstat -tnlp"),
+            (
+                "david\\@david-vm-ether:\\~\\$ netstat -tnlp",
+                Some("david-vm-ether"),
+                false,
+                "netstat -tnlp",
+            ),
             ("PS C:\\> netstat -ano", None, false, "netstat -ano"),
             ("❯ ss -ltn", None, false, "ss -ltn"),
             ("web01$ ss -ltn", None, false, "ss -ltn"),
@@ -740,6 +774,9 @@ mod tests {
         assert_eq!(banner_host("web01 | CHANGED | rc=0 >>"), Some("web01"));
         assert_eq!(banner_host("a | b"), None);
         assert_eq!(netns_marker("netns: red"), Some("red"));
-        assert_eq!(watched_command("Every 2.0s: netstat -ntlpu      Tue May  3 15:56:11 2022"), Some("netstat -ntlpu"));
+        assert_eq!(
+            watched_command("Every 2.0s: netstat -ntlpu      Tue May  3 15:56:11 2022"),
+            Some("netstat -ntlpu")
+        );
     }
 }

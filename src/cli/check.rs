@@ -1,6 +1,5 @@
 //! `socklint check`.
 
-
 use jiff::Timestamp;
 
 use super::args::{CheckArgs, Evidence, FailOn, Unknown};
@@ -69,6 +68,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     };
     let mut judge = Judge::new(&run, now);
     for output in &mut outputs {
+        judge.summary.unwritable |= output.is_faulty();
         output.begin(&run);
     }
     let mut errors = Vec::new();
@@ -188,7 +188,11 @@ fn now(given: Option<&str>) -> Result<Timestamp, CliError> {
 fn select(policy: &mut Policy, args: &CheckArgs) -> Result<(), CliError> {
     let globs = |texts: &[String]| {
         Globs::new(texts.iter().map(String::as_str)).map_err(|why| {
-            CliError::new(CliErrorKind::Usage, format!("a glob cannot be read: {why}"), "quote it for the shell")
+            CliError::new(
+                CliErrorKind::Usage,
+                format!("a glob cannot be read: {why}"),
+                "quote it for the shell",
+            )
         })
     };
     let (only, skip) = (globs(&args.rule)?, globs(&args.skip)?);
@@ -213,7 +217,11 @@ fn outputs(args: &CheckArgs, screen: &Screen) -> Result<Vec<Output>, CliError> {
         report::format(name).ok_or_else(|| {
             let known: Vec<&str> = REPORTERS.iter().map(|format| format.name()).collect();
             let message = format!("`{name}` is no output format");
-            CliError::new(CliErrorKind::Usage, message, suggestion(name, &known, "the output formats"))
+            CliError::new(
+                CliErrorKind::Usage,
+                message,
+                suggestion(name, &known, "the output formats"),
+            )
         })
     };
     let mut outputs = vec![Output::screen(format(&args.format)?, screen)];
@@ -229,4 +237,3 @@ fn outputs(args: &CheckArgs, screen: &Screen) -> Result<Vec<Output>, CliError> {
     }
     Ok(outputs)
 }
-

@@ -53,7 +53,10 @@ impl Inputs {
         if options.host.is_some() && files.len() > 1 {
             return Err(CliError::new(
                 CliErrorKind::Usage,
-                format!("`--host` names one host, and there are {} pieces of evidence", files.len()),
+                format!(
+                    "`--host` names one host, and there are {} pieces of evidence",
+                    files.len()
+                ),
                 "leave it out: each file is a host, named by what it says of itself or by its name",
             ));
         }
@@ -75,7 +78,11 @@ impl Inputs {
                     if self.options.host.is_some() && captures.len() > 1 {
                         error(CliError::new(
                             CliErrorKind::Usage,
-                            format!("`--host` names one host, and `{}` holds {}", input.path.display(), captures.len()),
+                            format!(
+                                "`--host` names one host, and `{}` holds {}",
+                                input.path.display(),
+                                captures.len()
+                            ),
                             "leave it out: the hosts are named in the evidence",
                         ));
                         continue;

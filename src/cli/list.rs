@@ -60,7 +60,8 @@ fn list(args: &ListArgs, screen: &Screen) -> Result<u8, CliError> {
     let snapshots: Vec<_> = snapshots.iter().collect();
     if !snapshots.is_empty() {
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
-        let written = listing.write(&mut out, &snapshots, &screen.style()).and_then(|()| out.flush());
+        let written =
+            listing.write(&mut out, &snapshots, &screen.style()).and_then(|()| out.flush());
         // What is still buffered would be tried again when the buffer is dropped.
         let _ = out.into_parts();
         match written {

@@ -21,7 +21,11 @@ impl Screen {
     /// Looks at standard output, standard error and the environment.
     pub(super) fn new(colour: Colour) -> Self {
         let style = |terminal: bool, choice: anstream::ColorChoice| Style {
-            width: if terminal { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None },
+            width: if terminal {
+                terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+            } else {
+                None
+            },
             colour: match colour {
                 Colour::Always => true,
                 Colour::Never => false,
@@ -86,6 +90,11 @@ impl Output {
         };
         let target = Target::File { path, file };
         Self { reporter: format.reporter(Style::default()), target, fault }
+    }
+
+    /// Whether it is known already that it cannot be written.
+    pub(super) fn is_faulty(&self) -> bool {
+        self.fault.is_some()
     }
 
     pub(super) fn begin(&mut self, run: &Run<'_>) {

@@ -146,7 +146,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// `did you mean ...?` before the list of all that is known.
-pub fn suggestion<'a>(name: &str, known: &[&'a str], what: &str) -> String {
+#[must_use]
+pub fn suggestion(name: &str, known: &[&str], what: &str) -> String {
     let all = known.join("`, `");
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? {what} are `{all}`"),

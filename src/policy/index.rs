@@ -36,7 +36,8 @@ impl PortIndex {
         for (number, rule) in (0_u32..).zip(rules) {
             match rule.matches.ports() {
                 Some(ports) => {
-                    let wide: usize = ports.ranges().iter().map(|&(low, high)| usize::from(high - low) + 1).sum();
+                    let wide: usize =
+                        ports.ranges().iter().map(|&(low, high)| usize::from(high - low) + 1).sum();
                     if wide > MOST_PORTS {
                         residual.push(number);
                         continue;
@@ -81,9 +82,13 @@ impl PortIndex {
     #[must_use]
     pub fn of_port(&self, port: u16) -> &[u32] {
         let [high, low] = port.to_be_bytes();
-        let page = self.high.get(usize::from(high)).and_then(|page| usize::from(*page).checked_sub(1));
-        let list = page.and_then(|page| self.pages.get(page)).and_then(|page| page.lists.get(usize::from(low)));
-        list.and_then(|&(start, end)| self.rules.get(start as usize..end as usize)).unwrap_or_default()
+        let page =
+            self.high.get(usize::from(high)).and_then(|page| usize::from(*page).checked_sub(1));
+        let list = page
+            .and_then(|page| self.pages.get(page))
+            .and_then(|page| page.lists.get(usize::from(low)));
+        list.and_then(|&(start, end)| self.rules.get(start as usize..end as usize))
+            .unwrap_or_default()
     }
 
     /// Rules to ask about every socket, ascending.

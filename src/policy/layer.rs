@@ -57,13 +57,19 @@ pub(super) struct Opened<'a> {
 }
 
 /// Reads the header of a parsed file; the rest takes what the header asks for (`extends`).
-pub(super) fn open<'a>(tree: &'a toml::Spanned<DeTable<'a>>, file: &SourceFile, reading: &mut Reading) -> Opened<'a> {
+pub(super) fn open<'a>(
+    tree: &'a toml::Spanned<DeTable<'a>>,
+    file: &SourceFile,
+    reading: &mut Reading,
+) -> Opened<'a> {
     let mut layer = Layer { name: stem(file.name()), ..Layer::default() };
     let mut root = Table::new(tree.get_ref(), tree.span());
     if let Some(entry) = root.take("version")
         && entry.value.integer() != Some(1)
     {
-        let help = Some("this program reads version 1; leave the key out, or write `version = 1`".to_owned());
+        let help = Some(
+            "this program reads version 1; leave the key out, or write `version = 1`".to_owned(),
+        );
         let message = "unknown version of the policy language";
         reading.error(PolicyErrorKind::Version, entry.range(), message, "not 1", help);
     }
@@ -116,7 +122,12 @@ fn read_override(mut table: Table<'_>, reading: &mut Reading) -> Option<Override
     let at = reading.span(entry.as_ref().map_or(header, Entry::range));
     let rule = match entry {
         Some(entry) => entry.value.text(reading, "rule").map(str::to_owned),
-        None => required_text(&mut table, "rule", "the id of an inherited rule, such as `baseline/telnet`", reading),
+        None => required_text(
+            &mut table,
+            "rule",
+            "the id of an inherited rule, such as `baseline/telnet`",
+            reading,
+        ),
     };
     let severity = table.take("severity").and_then(|entry| severity_of(&entry, reading));
     let enabled = table.take("enabled").and_then(|entry| match entry.value.get() {
@@ -131,7 +142,13 @@ fn read_override(mut table: Table<'_>, reading: &mut Reading) -> Option<Override
     table.finish(reading, "an override");
     if severity.is_none() && enabled.is_none() && reading.errors.len() == before {
         let help = Some("give `severity`, `enabled = false`, or both".to_owned());
-        reading.error(PolicyErrorKind::MissingKey, range, "an override changes nothing", "here", help);
+        reading.error(
+            PolicyErrorKind::MissingKey,
+            range,
+            "an override changes nothing",
+            "here",
+            help,
+        );
     }
     if reading.errors.len() > before {
         return None;
@@ -166,7 +183,13 @@ fn read_header(mut table: Table<'_>, layer: &mut Layer, reading: &mut Reading) {
                 None => {
                     let message = format!("`{text}` is no value of `unlisted`");
                     let help = suggestion(text, &known, "its values");
-                    reading.error(PolicyErrorKind::BadValue, entry.value.range(), message, "not known", help);
+                    reading.error(
+                        PolicyErrorKind::BadValue,
+                        entry.value.range(),
+                        message,
+                        "not known",
+                        help,
+                    );
                 }
             },
             None => {}
@@ -215,7 +238,7 @@ fn read_rule(
     let severity = read_severity(&mut table, reading);
     let match_entry = table.take("match");
     let matches = match &match_entry {
-        Some(entry) => Condition::read(entry.value.clone(), "match", reading),
+        Some(entry) => Condition::read(entry.value, "match", reading),
         None => Some(Condition::All(Vec::new())),
     };
     let action = read_action(&mut table, reading);
@@ -270,8 +293,16 @@ fn read_rule(
 
 fn read_id(table: &mut Table<'_>, reading: &mut Reading) -> Option<(String, Range<usize>)> {
     let Some(entry) = table.take("id") else {
-        let help = Some("write `id = \"postgres-loopback\"`: reports and waivers name rules by it".to_owned());
-        reading.error(PolicyErrorKind::MissingKey, table.range(), "a rule has no `id`", "this rule", help);
+        let help = Some(
+            "write `id = \"postgres-loopback\"`: reports and waivers name rules by it".to_owned(),
+        );
+        reading.error(
+            PolicyErrorKind::MissingKey,
+            table.range(),
+            "a rule has no `id`",
+            "this rule",
+            help,
+        );
         return None;
     };
     let id = entry.value.text(reading, "id")?;
@@ -279,7 +310,9 @@ fn read_id(table: &mut Table<'_>, reading: &mut Reading) -> Option<(String, Rang
     let (message, label) = match id {
         "" => ("a rule's `id` is empty".to_owned(), "empty"),
         UNLISTED => (format!("the id `{UNLISTED}` is reserved"), "reserved"),
-        id if !id.chars().all(shaped) => (format!("`{}` is no rule id", id.escape_debug()), "other characters"),
+        id if !id.chars().all(shaped) => {
+            (format!("`{}` is no rule id", id.escape_debug()), "other characters")
+        }
         id => return Some((id.to_owned(), entry.range())),
     };
     let help = Some("an id is made of ASCII letters, digits and `-`, `_`, `.`, `/`".to_owned());
@@ -310,7 +343,8 @@ fn read_action(table: &mut Table<'_>, reading: &mut Reading) -> Option<(Action, 
     let expect = table.take("expect");
     let allow = table.take("allow");
     let given: Vec<_> = [&require, &forbid, &expect, &allow].into_iter().flatten().collect();
-    let help = || Some("a rule has exactly one of `require`, `forbid`, `expect`, `allow`".to_owned());
+    let help =
+        || Some("a rule has exactly one of `require`, `forbid`, `expect`, `allow`".to_owned());
     match given.as_slice() {
         [] => {
             let message = "a rule asks nothing";
@@ -320,7 +354,13 @@ fn read_action(table: &mut Table<'_>, reading: &mut Reading) -> Option<(Action, 
         [first, second, ..] => {
             let message = format!("a rule has both `{}` and `{}`", first.name, second.name);
             let other = reading.span(first.range());
-            let error = reading.error(PolicyErrorKind::Action, second.range(), message, "a second action", help());
+            let error = reading.error(
+                PolicyErrorKind::Action,
+                second.range(),
+                message,
+                "a second action",
+                help(),
+            );
             error.related.push((other, "the first action".to_owned()));
             return None;
         }
@@ -362,7 +402,13 @@ fn read_expect(value: &Value<'_>, reading: &mut Reading) -> Option<(u64, Option<
         let count = entry.value.integer().and_then(|count| u64::try_from(count).ok());
         if count.is_none() {
             let message = format!("`{key}` takes a number of listeners");
-            reading.error(PolicyErrorKind::BadValue, entry.value.range(), message, "not a count", None);
+            reading.error(
+                PolicyErrorKind::BadValue,
+                entry.value.range(),
+                message,
+                "not a count",
+                None,
+            );
         }
         count
     };

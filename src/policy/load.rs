@@ -61,7 +61,10 @@ pub fn builtin(name: &str) -> Result<(String, Arc<SourceFile>), String> {
     let bare = name.strip_prefix("builtin:").unwrap_or(name);
     let pack = packs::pack(bare).ok_or_else(|| {
         let known: Vec<&str> = packs::PACKS.iter().map(|pack| pack.name).collect();
-        format!("there is no built-in policy `{bare}`; {}", suggestion(bare, &known, "the built-in policies"))
+        format!(
+            "there is no built-in policy `{bare}`; {}",
+            suggestion(bare, &known, "the built-in policies")
+        )
     })?;
     let name = format!("builtin:{}", pack.name);
     Ok((name.clone(), Arc::new(SourceFile::new(name, pack.text))))
@@ -171,7 +174,13 @@ impl<'a> Loader<'a> {
                     true => PolicyErrorKind::UnknownPack,
                     false => PolicyErrorKind::Extends,
                 };
-                self.error(kind, at, format!("`{name}` cannot be extended: {why}"), "asked for here", Vec::new());
+                self.error(
+                    kind,
+                    at,
+                    format!("`{name}` cannot be extended: {why}"),
+                    "asked for here",
+                    Vec::new(),
+                );
                 return;
             }
         };
@@ -187,8 +196,22 @@ impl<'a> Loader<'a> {
         self.open.pop();
     }
 
-    fn error(&mut self, kind: PolicyErrorKind, at: Span, message: String, label: &str, related: Vec<(Span, String)>) {
-        self.errors.push(PolicyError { kind, at: Some(at), message, label: label.to_owned(), help: None, related });
+    fn error(
+        &mut self,
+        kind: PolicyErrorKind,
+        at: Span,
+        message: String,
+        label: &str,
+        related: Vec<(Span, String)>,
+    ) {
+        self.errors.push(PolicyError {
+            kind,
+            at: Some(at),
+            message,
+            label: label.to_owned(),
+            help: None,
+            related,
+        });
     }
 
     /// Changes the rules that are loaded so far: those that the file inherits.
@@ -199,8 +222,11 @@ impl<'a> Loader<'a> {
                 let near = super::nearest(&change.rule, known.iter().copied());
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None if known.is_empty() => "the file inherits no rule: `extends` names what it builds on".to_owned(),
-                    None => "an override changes an inherited rule, such as `baseline/telnet`".to_owned(),
+                    None if known.is_empty() => {
+                        "the file inherits no rule: `extends` names what it builds on".to_owned()
+                    }
+                    None => "an override changes an inherited rule, such as `baseline/telnet`"
+                        .to_owned(),
                 };
                 self.errors.push(PolicyError {
                     kind: PolicyErrorKind::OverrideOfNothing,
@@ -257,13 +283,18 @@ impl<'a> Loader<'a> {
         }
         policy.name = names.join("+");
         if policy.is_empty() && errors.is_empty() {
-            let at = sources.files().first().map(|file| Span::new(SourceId(0), 0..file.text().len().min(1)));
+            let at = sources
+                .files()
+                .first()
+                .map(|file| Span::new(SourceId(0), 0..file.text().len().min(1)));
             errors.push(PolicyError {
                 kind: PolicyErrorKind::NoRule,
                 at,
                 message: "the policy holds no rule, so nothing would be checked".to_owned(),
                 label: "no `[[rule]]` in here".to_owned(),
-                help: Some("write a `[[rule]]`, or `unlisted = \"error\"` in `[policy]`".to_owned()),
+                help: Some(
+                    "write a `[[rule]]`, or `unlisted = \"error\"` in `[policy]`".to_owned(),
+                ),
                 related: Vec::new(),
             });
         }
@@ -297,14 +328,16 @@ fn check_repeats(rules: &[Rule], sources: &SourceMap, errors: &mut Vec<PolicyErr
     for rule in rules {
         let key = (rule.match_at.map_or("", |at| sources.slice(at)), sources.slice(rule.action_at));
         match seen.get(&key) {
-            Some(first) if first.id != rule.id && first.hosts.is_empty() => errors.push(PolicyError {
-                kind: PolicyErrorKind::Repeated,
-                at: Some(rule.at),
-                message: format!("the rule `{}` asks what `{}` asks", rule.id, first.id),
-                label: "adds nothing".to_owned(),
-                help: Some("remove one of the two".to_owned()),
-                related: vec![(first.at, "asks the same".to_owned())],
-            }),
+            Some(first) if first.id != rule.id && first.hosts.is_empty() => {
+                errors.push(PolicyError {
+                    kind: PolicyErrorKind::Repeated,
+                    at: Some(rule.at),
+                    message: format!("the rule `{}` asks what `{}` asks", rule.id, first.id),
+                    label: "adds nothing".to_owned(),
+                    help: Some("remove one of the two".to_owned()),
+                    related: vec![(first.at, "asks the same".to_owned())],
+                })
+            }
             Some(_) => {}
             None => {
                 seen.insert(key, rule);

@@ -65,7 +65,12 @@ pub(super) fn read(mut table: Table<'_>, layer: usize, reading: &mut Reading) ->
     let rules = entry.and_then(|entry| Globs::read(entry.value, "rule", reading));
     let entry = table.take("match");
     if entry.is_none() {
-        missing(&header, "match", "conditions that say which listeners, such as `{ port = 5432 }`", reading);
+        missing(
+            &header,
+            "match",
+            "conditions that say which listeners, such as `{ port = 5432 }`",
+            reading,
+        );
     }
     let matches = entry.and_then(|entry| Condition::read(entry.value, "match", reading));
     let reason = required_text(&mut table, "reason", "why the violation is accepted", reading);
@@ -142,7 +147,8 @@ impl Policy {
         let most = self.rules.iter().filter(|rule| waiver.is_about(rule)).filter_map(|rule| {
             self.waiver_limits.days.get(rule.severity as usize).copied().flatten()
         });
-        let too_long = most.min().filter(|&days| left > SignedDuration::from_hours(i64::from(days) * 24));
+        let too_long =
+            most.min().filter(|&days| left > SignedDuration::from_hours(i64::from(days) * 24));
         let (kind, message, label, help) = match too_long {
             _ if waiver.expires.is_past(now) => (
                 PolicyErrorKind::WaiverExpired,
@@ -158,7 +164,9 @@ impl Policy {
             ),
             Some(days) => (
                 PolicyErrorKind::WaiverTooLong,
-                format!("the waiver of `{rules}` runs longer than the {days} days that the policy allows"),
+                format!(
+                    "the waiver of `{rules}` runs longer than the {days} days that the policy allows"
+                ),
                 "too long",
                 "agree on an earlier date".to_owned(),
             ),
@@ -180,10 +188,17 @@ pub(super) fn read_limits(table: &mut Table<'_>, reading: &mut Reading) -> Optio
     const KEY: &str = "waiver_max_days";
     let entry = table.take(KEY)?;
     let days = |value: super::value::Value<'_>, reading: &mut Reading| {
-        let days = value.integer().and_then(|days| u32::try_from(days).ok()).filter(|days| *days > 0);
+        let days =
+            value.integer().and_then(|days| u32::try_from(days).ok()).filter(|days| *days > 0);
         if days.is_none() {
             let message = format!("`{KEY}` takes a number of days");
-            reading.error(PolicyErrorKind::BadValue, value.range(), message, "no number of days", None);
+            reading.error(
+                PolicyErrorKind::BadValue,
+                value.range(),
+                message,
+                "no number of days",
+                None,
+            );
         }
         days
     };

@@ -5,11 +5,14 @@ use std::io::{self, Write};
 
 use super::diagnostic::{Level, Shown};
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
-use crate::audit::{Missed, RuleRef, RuleResult, Summary, Verdict, Violation, headline, label, missed, requirement};
+use crate::audit::{
+    Missed, RuleRef, RuleResult, Summary, Verdict, Violation, headline, label, missed, requirement,
+};
 use crate::capture::{CaptureIssue, Severity as IssueSeverity};
 use crate::policy::Severity;
 use crate::safe;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Family, Snapshot, Transport};
+use crate::truth::Missing;
 
 pub(super) struct Human;
 
@@ -23,7 +26,14 @@ impl ReportFormat for Human {
     }
 
     fn reporter(&self, style: Style) -> Box<dyn Reporter> {
-        Box::new(HumanReport { style, shown: 0, hidden: 0, unknown: BTreeMap::new(), vacuous: Vec::new(), hosts: 0 })
+        Box::new(HumanReport {
+            style,
+            shown: 0,
+            hidden: 0,
+            unknown: BTreeMap::new(),
+            vacuous: Vec::new(),
+            hosts: 0,
+        })
     }
 }
 
@@ -32,7 +42,7 @@ struct HumanReport {
     shown: usize,
     hidden: usize,
     /// Rules and hosts that a missing fact keeps undecided.
-    unknown: BTreeMap<Missed, Touched>,
+    unknown: BTreeMap<Missing, Touched>,
     /// Rules and how often they matched, for `--verbose`.
     vacuous: Vec<u64>,
     /// Hosts so far.
@@ -41,6 +51,7 @@ struct HumanReport {
 
 #[derive(Default)]
 struct Touched {
+    tables: BTreeSet<(Transport, Family)>,
     rules: BTreeSet<RuleRef>,
     /// The first few, and how many there are.
     hosts: Vec<String>,
@@ -56,7 +67,11 @@ impl Reporter for HumanReport {
         self.vacuous = vec![0; run.policy.rules.len()];
         if !run.quiet {
             for warning in run.warnings {
-                out.write_all(policy_error(warning, &run.policy.sources, self.style).render(self.style).as_bytes())?;
+                out.write_all(
+                    policy_error(warning, &run.policy.sources, self.style)
+                        .render(self.style)
+                        .as_bytes(),
+                )?;
                 writeln!(out)?;
             }
         }
@@ -102,8 +117,9 @@ impl Reporter for HumanReport {
             if result.verdict != Verdict::Unknown {
                 continue;
             }
-            for missed in missed(result, &host.snapshot) {
-                let touched = self.unknown.entry(missed).or_default();
+            for Missed { kind, tables } in missed(result) {
+                let touched = self.unknown.entry(kind).or_default();
+                touched.tables.extend(tables);
                 touched.rules.insert(result.rule);
                 if touched.last_host != Some(self.hosts) {
                     touched.last_host = Some(self.hosts);
@@ -120,7 +136,11 @@ impl Reporter for HumanReport {
     fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         if self.hidden > 0 {
             let most = run.max_diagnostics;
-            writeln!(out, "{} more not shown; `--max-diagnostics` (now {most}) shows more\n", violations(self.hidden as u64))?;
+            writeln!(
+                out,
+                "{} more not shown; `--max-diagnostics` (now {most}) shows more\n",
+                violations(self.hidden as u64)
+            )?;
         }
         self.unknowns(run, summary, out)?;
         if run.verbose {
@@ -151,13 +171,17 @@ impl HumanReport {
             let path = safe::line(&host.snapshot.origin.path);
             let format = &host.snapshot.origin.format;
             writeln!(out, "note: {path}: read as {format}, {}", safe::line(&host.detection))?;
-            if let Some(decoded) = host.snapshot.sources.files().first().and_then(|file| file.decoded()) {
+            if let Some(decoded) =
+                host.snapshot.sources.files().first().and_then(|file| file.decoded())
+            {
                 writeln!(out, "note: {path}: decoded from {decoded}")?;
             }
         }
         for issue in &host.issues {
             let severity = issue.kind.severity(run.lenient);
-            if severity == IssueSeverity::Note && !run.verbose || severity < IssueSeverity::Error && run.quiet {
+            if severity == IssueSeverity::Note && !run.verbose
+                || severity < IssueSeverity::Error && run.quiet
+            {
                 continue;
             }
             if self.shown >= run.max_diagnostics {
@@ -178,14 +202,15 @@ impl HumanReport {
             return Ok(());
         }
         let width = self.style.width.unwrap_or(100).max(40);
-        for (missed, touched) in &self.unknown {
+        for (&kind, touched) in &self.unknown {
+            let missed = Missed { kind, tables: touched.tables.iter().copied().collect() };
             let rules = match touched.rules.len() {
                 1 => "1 rule".to_owned(),
                 count => format!("{count} rules"),
             };
             let head = self.colour("unknown", "1;33");
-            let mut lines = vec![format!("{rules}: {}", missed.what)];
-            lines.push(format!("to decide: {}", missed.cure));
+            let mut lines = vec![format!("{rules}: {}", missed.what())];
+            lines.push(format!("to decide: {}", missed.cure()));
             let ids = touched.rules.iter().map(|rule| rule.id(run.policy));
             lines.push(format!("rules: {}", listed(ids, touched.rules.len())));
             if summary.hosts > 1 {
@@ -195,7 +220,9 @@ impl HumanReport {
             for (index, line) in lines.iter().enumerate() {
                 let options = match index {
                     0 => textwrap::Options::new(width - 9).subsequent_indent("  "),
-                    _ => textwrap::Options::new(width - 2).initial_indent("  ").subsequent_indent("    "),
+                    _ => textwrap::Options::new(width - 2)
+                        .initial_indent("  ")
+                        .subsequent_indent("    "),
                 };
                 let wrapped = textwrap::fill(&safe::line(line), options);
                 match index {
@@ -220,13 +247,25 @@ impl HumanReport {
             format!("policy {}", safe::line(&run.policy.name)),
         ];
         if summary.broken > 0 {
-            parts.push(format!("{} could not be read", count(summary.broken, "capture", "captures")));
+            parts.push(format!(
+                "{} could not be read",
+                count(summary.broken, "capture", "captures")
+            ));
+        }
+        if summary.hosts == 0 {
+            let result = self.colour("not audited", "1;31");
+            let why = match summary.broken {
+                0 => "there is no evidence".to_owned(),
+                broken => format!("{} could not be read", count(broken, "capture", "captures")),
+            };
+            return writeln!(out, "{result}: {why} (exit code {})", summary.exit_code());
         }
         writeln!(out, "{}", parts.join(", "))?;
         let verdicts: Vec<String> = Verdict::ALL
             .into_iter()
             .filter(|&verdict| {
-                summary.count(verdict) > 0 || matches!(verdict, Verdict::Pass | Verdict::Fail | Verdict::Unknown)
+                summary.count(verdict) > 0
+                    || matches!(verdict, Verdict::Pass | Verdict::Fail | Verdict::Unknown)
             })
             .map(|verdict| format!("{} {}", summary.count(verdict), verdict.name()))
             .collect();
@@ -236,11 +275,15 @@ impl HumanReport {
             .rev()
             .zip(summary.violations.iter().rev())
             .filter(|(_, number)| **number > 0)
-            .map(|(severity, number)| count(*number, severity.name(), &format!("{}s", severity.name())))
+            .map(|(severity, number)| {
+                count(*number, severity.name(), &format!("{}s", severity.name()))
+            })
             .collect();
         let total: u64 = summary.violations.iter().sum();
         let found = match total {
-            0 if summary.waived > 0 => format!("no violation that counts, {} waived", summary.waived),
+            0 if summary.waived > 0 => {
+                format!("no violation that counts, {} waived", summary.waived)
+            }
             0 => "no violation".to_owned(),
             _ => format!("{} ({})", violations(total), by_severity.join(", ")),
         };
@@ -252,7 +295,7 @@ impl HumanReport {
             0 => self.colour("passed", "1;32"),
             1 => self.colour("failed", "1;31"),
             3 => self.colour("undecided", "1;33"),
-            _ => self.colour("not audited", "1;31"),
+            _ => self.colour("not whole", "1;31"),
         };
         writeln!(out, "{result}: {found} (exit code {})", summary.exit_code())
     }
@@ -302,12 +345,13 @@ fn finding(
         Some(_) => headline(result.rule, policy),
         None => crate::audit::message(result, violation, policy, &facts),
     };
-    let shown = Shown::new(level(result.rule.severity(policy)), title).code(result.rule.id(policy)).at(
-        &host.snapshot.sources,
-        violation.evidence,
-        label(result, violation, policy, &facts),
-        style,
-    );
+    let shown =
+        Shown::new(level(result.rule.severity(policy)), title).code(result.rule.id(policy)).at(
+            &host.snapshot.sources,
+            violation.evidence,
+            label(result, violation, policy, &facts),
+            style,
+        );
     let mut related = vec![other_end];
     let waived = violation.waiver.and_then(|index| policy.waivers.get(index));
     let expired = violation.expired.and_then(|index| policy.waivers.get(index));
@@ -326,7 +370,8 @@ fn finding(
         ));
     }
     let level = if waived.is_some() { Level::Note } else { shown.level };
-    let message = if waived.is_some() { format!("waived: {}", shown.message) } else { shown.message };
+    let message =
+        if waived.is_some() { format!("waived: {}", shown.message) } else { shown.message };
     Shown {
         level,
         message,
@@ -339,7 +384,12 @@ fn finding(
 
 /// A capture issue as a diagnostic.
 #[must_use]
-pub fn capture_issue(issue: &CaptureIssue, snapshot: &Snapshot, lenient: bool, style: Style) -> Shown {
+pub fn capture_issue(
+    issue: &CaptureIssue,
+    snapshot: &Snapshot,
+    lenient: bool,
+    style: Style,
+) -> Shown {
     let level = match issue.kind.severity(lenient) {
         IssueSeverity::Error => Level::Error,
         IssueSeverity::Warning => Level::Warning,

@@ -10,17 +10,21 @@
 #[must_use]
 pub fn unit(path: &str) -> Option<&str> {
     const KINDS: [&str; 5] = [".service", ".socket", ".scope", ".mount", ".swap"];
-    path.rsplit('/').find(|part| KINDS.iter().any(|kind| part.len() > kind.len() && part.ends_with(kind)))
+    path.rsplit('/')
+        .find(|part| KINDS.iter().any(|kind| part.len() > kind.len() && part.ends_with(kind)))
 }
 
 /// The container of a path, by id or name as the path has it.
 #[must_use]
 pub fn container(path: &str) -> Option<&str> {
-    const SCOPES: [&str; 6] = ["docker-", "cri-containerd-", "crio-", "libpod-", "nerdctl-", "containerd-"];
+    const SCOPES: [&str; 6] =
+        ["docker-", "cri-containerd-", "crio-", "libpod-", "nerdctl-", "containerd-"];
     let mut before = "";
     for part in path.split('/').filter(|part| !part.is_empty()) {
         let scope = part.strip_suffix(".scope").unwrap_or(part);
-        if let Some(id) = SCOPES.iter().find_map(|prefix| scope.strip_prefix(prefix)).filter(|id| is_id(id)) {
+        if let Some(id) =
+            SCOPES.iter().find_map(|prefix| scope.strip_prefix(prefix)).filter(|id| is_id(id))
+        {
             return Some(id);
         }
         if let Some(name) = part.strip_prefix("lxc.payload.") {
@@ -29,7 +33,10 @@ pub fn container(path: &str) -> Option<&str> {
         if let Some(name) = scope.strip_prefix("machine-").filter(|_| part.ends_with(".scope")) {
             return Some(name);
         }
-        if before == "lxc" || is_id(part) && (before == "docker" || before.starts_with("pod") || before == "default") {
+        if before == "lxc"
+            || is_id(part)
+                && (before == "docker" || before.starts_with("pod") || before == "default")
+        {
             return Some(part);
         }
         before = part;
@@ -57,7 +64,11 @@ mod tests {
         for (path, of_unit, of_container) in [
             ("/system.slice/ssh.service", Some("ssh.service"), None),
             ("/system.slice/ssh.socket", Some("ssh.socket"), None),
-            ("/user.slice/user-1002.slice/user@1002.service/app.slice/butchr.service", Some("butchr.service"), None),
+            (
+                "/user.slice/user-1002.slice/user@1002.service/app.slice/butchr.service",
+                Some("butchr.service"),
+                None,
+            ),
             ("/init.scope", Some("init.scope"), None),
             ("/", None, None),
             ("", None, None),

@@ -32,9 +32,20 @@ pub struct SnapshotDocument<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub coverage_missing: BTreeMap<String, &'static str>,
     /// The listeners, in the order of the evidence.
-    pub sockets: Vec<SocketDocument<'a>>,
+    pub sockets: Sockets<'a>,
     /// The interfaces, or `null` when the evidence does not say.
     pub interfaces: Option<Vec<InterfaceDocument<'a>>>,
+}
+
+/// The listeners of a snapshot, each a [`SocketDocument`] that is made when it is written: 50,000 of
+/// them at once would take more memory than the capture.
+#[derive(Debug)]
+pub struct Sockets<'a>(&'a Snapshot);
+
+impl Serialize for Sockets<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.sockets().iter().map(|socket| SocketDocument::new(self.0, socket)))
+    }
 }
 
 /// The host of a snapshot.
@@ -147,11 +158,8 @@ pub struct InterfaceDocument<'a> {
 }
 
 /// Names of [`NameKind`] in JSON; the whole kernel name has none.
-pub const NAME_KINDS: [(NameKind, &str); 3] = [
-    (NameKind::CommCut, "comm-cut"),
-    (NameKind::Argv, "argv"),
-    (NameKind::ArgvCut, "argv-cut"),
-];
+pub const NAME_KINDS: [(NameKind, &str); 3] =
+    [(NameKind::CommCut, "comm-cut"), (NameKind::Argv, "argv"), (NameKind::ArgvCut, "argv-cut")];
 
 /// `tcp/ipv4`, the keys of `coverage`.
 #[must_use]
@@ -172,11 +180,7 @@ impl<'a> SnapshotDocument<'a> {
             source: SourceDocument::new(snapshot),
             coverage: coverage(&snapshot.coverage),
             coverage_missing: coverage_missing(&snapshot.coverage),
-            sockets: snapshot
-                .sockets()
-                .iter()
-                .map(|socket| SocketDocument::new(snapshot, socket))
-                .collect(),
+            sockets: Sockets(snapshot),
             interfaces: snapshot.interfaces.as_ref().map(|interfaces| {
                 interfaces
                     .iter()
@@ -199,7 +203,8 @@ impl<'a> SourceDocument<'a> {
     #[must_use]
     pub fn new(snapshot: &'a Snapshot) -> Self {
         let origin = &snapshot.origin;
-        let hash = || snapshot.sources.files().first().map(|file| file.sha256()).unwrap_or_default();
+        let hash =
+            || snapshot.sources.files().first().map(|file| file.sha256()).unwrap_or_default();
         Self {
             kind: origin.vantage.name(),
             format: &origin.format,
@@ -280,8 +285,9 @@ impl<'a> SocketDocument<'a> {
             port_text: text(details.port_text),
             interface: snapshot.device(socket),
             scope: socket.scope().map(crate::address::Scope::name),
-            processes: (!owners.is_empty() || socket.owners_missing.is_none())
-                .then(|| owners.iter().map(|owner| ProcessDocument::new(snapshot, owner)).collect()),
+            processes: (!owners.is_empty() || socket.owners_missing.is_none()).then(|| {
+                owners.iter().map(|owner| ProcessDocument::new(snapshot, owner)).collect()
+            }),
             v6only: socket.v6only,
             uid: details.uid,
             user: text(details.user),

@@ -29,9 +29,7 @@ use self::row::{Host, Row, field};
 use self::scope::{Asked, Evidence};
 use super::{CaptureFormat, IssueKind, Line, LineRange, Transcript};
 use crate::services;
-use crate::snapshot::{
-    Address, At, Details, Family, NameKind, Owner, Port, Socket, Transport,
-};
+use crate::snapshot::{Address, At, Details, Family, NameKind, Owner, Port, Socket, Transport};
 use crate::source::SourceFile;
 use crate::truth::Missing;
 
@@ -58,7 +56,8 @@ impl CaptureFormat for Netstat {
     fn row(&self, line: &str) -> Option<&'static str> {
         let row = row::parse(line.as_bytes(), 0..line.len())?;
         // An SCTP row alone is too little of a sign.
-        (!row.peer.is_empty()).then_some("a transport, two queues and two endpoints: a row of netstat")
+        (!row.peer.is_empty())
+            .then_some("a transport, two queues and two endpoints: a row of netstat")
     }
 
     fn read(&self, transcript: &mut Transcript) {
@@ -137,12 +136,19 @@ fn columns(line: &str) -> Option<Columns> {
 fn is_section(line: &str) -> bool {
     let mut words = line.split_ascii_whitespace();
     match (words.next(), words.next()) {
-        (Some("unix"), Some(count)) => row::is_number(count.as_bytes()) && words.next() == Some("["),
+        (Some("unix"), Some(count)) => {
+            row::is_number(count.as_bytes()) && words.next() == Some("[")
+        }
         (
             Some("Proto" | "\u{10de}\u{10e0}\u{10dd}\u{10e2}\u{10dd}"),
             Some(
-                "RefCnt" | "RefCpt" | "CntRef" | "Mitu" | "\u{10c}\u{ed}ta\u{10d}"
-                | "\u{10d1}\u{10db}\u{10d8}\u{10e1}\u{10e0}\u{10d3}\u{10dc}" | "Destination",
+                "RefCnt"
+                | "RefCpt"
+                | "CntRef"
+                | "Mitu"
+                | "\u{10c}\u{ed}ta\u{10d}"
+                | "\u{10d1}\u{10db}\u{10d8}\u{10e1}\u{10e0}\u{10d3}\u{10dc}"
+                | "Destination",
             ),
         ) => true,
         _ => false,
@@ -273,9 +279,8 @@ struct Name {
 struct Held {
     owner: Option<Owner>,
     missing: Option<Missing>,
-    details: Details,
-    /// Where process id and name stand.
-    at: Option<Range<usize>>,
+    /// Where process id and name stand, and how many bytes were printed there.
+    at: Option<(Range<usize>, usize)>,
 }
 
 struct Reader<'a> {
@@ -358,8 +363,7 @@ impl Reader<'_> {
 
     /// Reads addresses that only the whole table tells: which `*` are IPv4 and what is not cut.
     fn look_again(&mut self, table: &Table) {
-        let ipv4 = table.six
-            || table.evidence.asked.as_ref().is_some_and(Asked::only_ipv4);
+        let ipv4 = table.six || table.evidence.asked.as_ref().is_some_and(Asked::only_ipv4);
         let source = self.source;
         let builder = self.transcript.builder();
         let mut whole = Vec::new();
@@ -369,13 +373,14 @@ impl Reader<'_> {
                     socket.address = Address::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
                 }
                 Address::Missing(Missing::AddressCut) if table.wide => {
-                    socket.address = match row::host(source.slice(socket.span_of(socket.address_at).range())) {
-                        Host::Ip(ip) => {
-                            whole.extend(socket.details);
-                            Address::Ip(ip)
-                        }
-                        Host::Star | Host::Other => Address::Missing(Missing::AddressResolved),
-                    };
+                    socket.address =
+                        match row::host(source.slice(socket.span_of(socket.address_at).range())) {
+                            Host::Ip(ip) => {
+                                whole.extend(socket.details);
+                                Address::Ip(ip)
+                            }
+                            Host::Star | Host::Other => Address::Missing(Missing::AddressResolved),
+                        };
                 }
                 Address::Ip(_) | Address::Dual | Address::Star | Address::Missing(_) => {}
             }
@@ -474,7 +479,6 @@ impl Reader<'_> {
         let listens = self.listens(row, &tail);
         let host = row::host(self.source.slice(row.host.clone()));
         let family = self.family(row, host);
-        let bytes = self.source.text().as_bytes();
         let table = self.table();
         table.evidence.rows.transport(transport);
         if let Some(family) = family {
@@ -492,12 +496,13 @@ impl Reader<'_> {
         let header = table.evidence.header;
         let held = self.held(&tail, columns, header, line);
         let at = held.at.clone();
+        let bytes = self.source.text().as_bytes();
         let socket = match listens {
-            true => self.socket(row, host, held, line),
+            true => self.socket(row, host, tail.user.as_ref(), held, line),
             false => None,
         };
         self.sctp = (transport == Transport::Sctp).then(|| (row.clone(), socket));
-        self.name = at.and_then(|at| self.name(bytes, at, line, columns, socket));
+        self.name = at.and_then(|(at, used)| self.name(bytes, at, used, line, columns, socket));
     }
 
     /// What may still follow of a program name.
@@ -505,13 +510,13 @@ impl Reader<'_> {
         &mut self,
         bytes: &[u8],
         at: Range<usize>,
+        used: usize,
         line: LineRange,
         columns: Columns,
         socket: Option<usize>,
     ) -> Option<Name> {
         let most = columns.owner.unwrap_or(BUSYBOX_NAME);
         let table = self.table();
-        let used = shown_len(bytes, at.clone());
         let padded = line.end >= at.start + BUSYBOX_NAME;
         if padded && most != TOYBOX_NAME {
             table.padded |= used < NET_TOOLS_NAME;
@@ -520,7 +525,8 @@ impl Reader<'_> {
         let left = most.checked_sub(used + 1).filter(|&left| left > 0)?;
         let trimmed = bytes.get(line.end.wrapping_sub(1)).is_some_and(|&byte| row::is_blank(byte));
         // With -o the timer ends the row, so a row without one goes on in the next line.
-        let broken = most != TOYBOX_NAME && (table.padded && !trimmed || columns.timer && at.end == line.end);
+        let broken = most != TOYBOX_NAME
+            && (table.padded && !trimmed || columns.timer && at.end == line.end);
         let aligned = most != TOYBOX_NAME && at.start - line.start >= 60;
         Some(Name { left, broken, aligned, socket })
     }
@@ -537,7 +543,8 @@ impl Reader<'_> {
             Transport::Tcp => row.peerless || state == b"LISTEN",
             // Endpoints that do not listen are CLOSED; associations have a peer.
             Transport::Sctp => {
-                row.peerless && row::is_wildcard(slice(&row.peer))
+                row.peerless
+                    && row::is_wildcard(slice(&row.peer))
                     && !matches!(state, b"CLOSE" | b"CLOSED" | b"ESTABLISHED")
             }
             Transport::Udp | Transport::Udplite | Transport::Raw | Transport::Dccp => {
@@ -565,19 +572,12 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads user, inode and owner.
+    /// Reads the owner.
     fn held(&mut self, tail: &row::Tail, columns: Columns, header: bool, line: LineRange) -> Held {
         let mut held = Held::default();
         let bytes = self.source.text().as_bytes();
-        if let Some((user, inode)) = &tail.user {
-            held.details.inode = number(bytes, inode);
-            held.details.uid = number(bytes, user).and_then(|uid| u32::try_from(uid).ok());
-            if held.details.uid.is_none() {
-                held.details.user = Some(self.transcript.builder().text(At::new(user.clone())));
-            }
-        }
         let start = field(bytes, tail.rest, line.end).map_or(line.end, |word| word.start);
-        let (end, timer) = self.owner_end(start, line.end, columns);
+        let (end, _) = self.owner_end(start, line.end, columns);
         let text = bytes.get(start..end).unwrap_or_default();
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 || text.get(digits) != Some(&b'/') {
@@ -590,22 +590,35 @@ impl Reader<'_> {
             return held;
         }
         held.missing = Some(Missing::OthersNotShown);
-        held.at = Some(start..if timer { end } else { end.max(start) });
+        let used = shown_len(bytes, start..end);
+        held.at = Some((start..end, used));
         let name = start + digits + 1..end;
         let most = match columns.owner {
             Some(TOYBOX_NAME) => TOYBOX_NAME,
             _ => NET_TOOLS_NAME,
         };
-        let cut = shown_len(bytes, start..end) >= most || !line.terminated;
+        let cut = used >= most || !line.terminated;
         held.owner = Some(Owner {
-            name: (!name.is_empty())
-                .then(|| self.transcript.builder().text(At::new(name.clone()))),
+            name: (!name.is_empty()).then(|| self.transcript.builder().text(At::new(name.clone()))),
             pid: number(bytes, &(start..start + digits)).and_then(|pid| u32::try_from(pid).ok()),
             fd: None,
             kind: if cut { NameKind::ArgvCut } else { NameKind::Argv },
             at: At::new(name),
         });
         held
+    }
+
+    /// User and inode of `-e`.
+    fn user(&mut self, (user, inode): &(Range<usize>, Range<usize>)) -> Details {
+        let bytes = self.source.text().as_bytes();
+        let uid = number(bytes, user).and_then(|uid| u32::try_from(uid).ok());
+        let name = self.transcript.builder().text(At::new(user.clone()));
+        Details {
+            inode: number(bytes, inode),
+            uid,
+            user: uid.is_none().then_some(name),
+            ..Details::default()
+        }
     }
 
     /// Where the owner ends that begins at `start`, and whether a timer stands behind it.
@@ -631,11 +644,18 @@ impl Reader<'_> {
     }
 
     /// Adds the socket of a listener; its index, or `None` where the row cannot be read after all.
-    fn socket(&mut self, row: &Row, host: Host, held: Held, line: LineRange) -> Option<usize> {
+    fn socket(
+        &mut self,
+        row: &Row,
+        host: Host,
+        user: Option<&(Range<usize>, Range<usize>)>,
+        held: Held,
+        line: LineRange,
+    ) -> Option<usize> {
         let bytes = self.source.text().as_bytes();
         let source = self.transcript.builder().source();
         let mut socket = Socket::new(row.transport, source, At::new(line.start..line.end));
-        let mut details = held.details;
+        let mut details = user.map(|user| self.user(user));
         socket.address_at = At::new(row.host.clone());
         socket.port_at = At::new(row.port.clone());
         socket.owners_missing = held.missing;
@@ -650,14 +670,17 @@ impl Reader<'_> {
                 socket.port = self.named_port(row, name);
                 socket.port_resolved = matches!(socket.port, Port::Number(_));
                 if !socket.port_resolved {
-                    details.port_text = Some(self.transcript.builder().text(socket.port_at));
+                    let text = Some(self.transcript.builder().text(socket.port_at));
+                    details.get_or_insert_default().port_text = text;
                 }
             }
         }
         let wide = self.table().evidence.asked.as_ref().is_some_and(|asked| asked.wide);
         let filled = row.port.end - row.host.start == ADDRESS_WIDTH;
         socket.address = match host {
-            _ if filled && !wide && row.transport != Transport::Sctp => Address::Missing(Missing::AddressCut),
+            _ if filled && !wide && row.transport != Transport::Sctp => {
+                Address::Missing(Missing::AddressCut)
+            }
             Host::Ip(ip) => Address::Ip(ip),
             Host::Star if self.family(row, host) == Some(Family::Ipv6) => {
                 Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
@@ -670,10 +693,15 @@ impl Reader<'_> {
         let netns = self.transcript.netns();
         let builder = self.transcript.builder();
         if matches!(socket.address, Address::Missing(_)) {
-            details.address_text = Some(builder.text(socket.address_at));
+            let text = Some(builder.text(socket.address_at));
+            details.get_or_insert_default().address_text = text;
         }
-        details.netns = netns;
-        builder.details(&mut socket, details);
+        if netns.is_some() {
+            details.get_or_insert_default().netns = netns;
+        }
+        if let Some(details) = details {
+            builder.details(&mut socket, details);
+        }
         if let Some(owner) = held.owner {
             builder.owner(owner);
         }
@@ -688,9 +716,11 @@ impl Reader<'_> {
         let port = match row.transport {
             _ if cut => None,
             Transport::Raw => protocol(name),
-            Transport::Tcp | Transport::Udp | Transport::Udplite | Transport::Sctp | Transport::Dccp => {
-                services::port(name, row.transport)
-            }
+            Transport::Tcp
+            | Transport::Udp
+            | Transport::Udplite
+            | Transport::Sctp
+            | Transport::Dccp => services::port(name, row.transport),
         };
         port.map_or(Port::Missing(Missing::PortName), Port::Number)
     }
@@ -757,7 +787,8 @@ impl Reader<'_> {
     /// Begins a table at its header.
     fn header(&mut self, columns: Columns, trimmed: &str, line: LineRange) {
         self.flush_ignored();
-        let heading = self.heading.unwrap_or(Heading { without: false, section: false, internet: false });
+        let heading =
+            self.heading.unwrap_or(Heading { without: false, section: false, internet: false });
         if heading.section {
             // IPX sockets have the header of internet sockets.
             self.table();
@@ -791,18 +822,22 @@ impl Reader<'_> {
         if word.start - line.start < 8 {
             return false;
         }
-        // The line reads as a row does once its first column is put before it.
-        let text = self.source.slice(word.clone());
-        let Some((host, port)) = text.rsplit_once(':') else { return false };
-        let same = port == self.source.slice(above.port.clone());
-        if host.is_empty() || !same && !above.peer.is_empty() {
+        if !above.peer.is_empty() {
+            // Those of an association stand without a port.
+            return matches!(row::host(self.source.slice(word)), Host::Ip(_));
+        }
+        let Some((host, port)) = self.source.slice(word.clone()).rsplit_once(':') else {
+            return false;
+        };
+        if host.is_empty() || port != self.source.slice(above.port.clone()) {
             return false;
         }
-        let colon = word.start + host.len();
-        let row = Row { host: word.start..colon, port: colon + 1..word.end, rest: word.end, ..above.clone() };
-        if first.is_none() || !above.peer.is_empty() {
+        if first.is_none() {
             return true;
         }
+        let colon = word.start + host.len();
+        let rest = word.end;
+        let row = Row { host: word.start..colon, port: colon + 1..rest, rest, ..above };
         let header = self.table().evidence.header;
         let columns = self.table().columns;
         let host = row::host(host);
@@ -816,9 +851,10 @@ impl Reader<'_> {
         }
         let held = self.held(&tail, columns, header, line);
         let found = held.owner.is_some();
-        let added = self.socket(&row, host, held, line);
+        let added = self.socket(&row, host, tail.user.as_ref(), held, line);
         if let (true, Some(from), Some(to)) = (found, first, added) {
             // The owner stands in the last line of an endpoint and holds all of it.
+            self.sctp = None;
             let sockets = self.transcript.builder().sockets_mut();
             if let Some(&last) = sockets.get(to) {
                 for socket in sockets.iter_mut().take(to).skip(from) {
@@ -835,7 +871,11 @@ impl Reader<'_> {
     fn owner_below(&mut self, line: LineRange) -> bool {
         let Some(table) = &self.table else { return false };
         let columns = table.columns;
-        if self.place != Place::Table || columns.owner.is_none() || self.name.is_some() || !line.terminated {
+        if self.place != Place::Table
+            || columns.owner.is_none()
+            || self.name.is_some()
+            || !line.terminated
+        {
             return false;
         }
         let bytes = self.source.text().as_bytes();
@@ -846,10 +886,13 @@ impl Reader<'_> {
         let (end, _) = self.owner_end(word.start, line.end, columns);
         let tail = row::Tail { rest: word.start, ..row::Tail::default() };
         let above = self.transcript.builder().snapshot().sockets();
-        let Some(&socket) = above.get(table.first..).and_then(<[Socket]>::last) else { return false };
+        let Some(&socket) = above.get(table.first..).and_then(<[Socket]>::last) else {
+            return false;
+        };
         // Only a row that directly precedes, and that ends without an owner.
         let gap = bytes.get(socket.span().end as usize..line.start).unwrap_or_default();
-        if !gap.iter().all(u8::is_ascii_whitespace)
+        if gap.len() > 80
+            || !gap.iter().all(u8::is_ascii_whitespace)
             || memchr::memchr_iter(b'\n', gap).count() != 1
             || socket.owners_missing != Some(Missing::OwnerHidden)
             || self.source.slice(socket.span().range()).trim_end().ends_with('-')
@@ -914,7 +957,9 @@ impl Reader<'_> {
             let text = self.source.slice(next.start..next.end).trim();
             (!text.is_empty()).then_some(text)
         });
-        next.is_some_and(|next| columns(next).is_some() || is_section(next) && !next.starts_with("unix"))
+        next.is_some_and(|next| {
+            columns(next).is_some() || is_section(next) && !next.starts_with("unix")
+        })
     }
 
     /// Reports the run of lines that belong to nothing, if there is one.

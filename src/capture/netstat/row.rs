@@ -32,8 +32,15 @@ pub(super) struct Row {
 /// Where the next run of anything but blanks stands in `bytes[at..end]`.
 pub(super) fn field(bytes: &[u8], at: usize, end: usize) -> Option<Range<usize>> {
     let line = bytes.get(at..end)?;
-    let start = at + line.iter().position(|&byte| !is_blank(byte))?;
-    let word = bytes.get(start..end)?;
+    // Columns are padded with many blanks: eight at a time first.
+    let mut skip = 0;
+    while line.get(skip..skip + 8) == Some(b"        ") {
+        skip += 8;
+    }
+    let word = line.get(skip..)?;
+    let blanks = word.iter().position(|&byte| !is_blank(byte))?;
+    let start = at + skip + blanks;
+    let word = word.get(blanks..)?;
     let len = word.iter().position(|&byte| is_blank(byte)).unwrap_or(word.len());
     Some(start..start + len)
 }
@@ -80,8 +87,7 @@ pub(super) fn is_rowlike(bytes: &[u8], line: Range<usize>) -> bool {
 /// Splits `0.0.0.0:22` at the last colon; both sides hold something.
 fn endpoint(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, Range<usize>)> {
     let colon = word.start + memchr::memrchr(b':', bytes.get(word.clone())?)?;
-    (colon > word.start && colon + 1 < word.end)
-        .then_some((word.start..colon, colon + 1..word.end))
+    (colon > word.start && colon + 1 < word.end).then_some((word.start..colon, colon + 1..word.end))
 }
 
 /// Takes a row apart; `None` where the line is none.
@@ -93,8 +99,15 @@ pub(super) fn parse(bytes: &[u8], line: Range<usize>) -> Option<Row> {
         // `sctp_eps_do_one`: no queues, no foreign address.
         let (host, port) = endpoint(bytes, next.clone())?;
         let rest = next.end;
-        return is_port(bytes.get(port.clone())?)
-            .then_some(Row { transport, six, host, port, peer: rest..rest, peerless: true, rest });
+        return is_port(bytes.get(port.clone())?).then_some(Row {
+            transport,
+            six,
+            host,
+            port,
+            peer: rest..rest,
+            peerless: true,
+            rest,
+        });
     }
     // The receive and the send queue; toybox and busybox print no other numbers there.
     for _ in 0..2 {
@@ -117,6 +130,7 @@ pub(super) fn parse(bytes: &[u8], line: Range<usize>) -> Option<Row> {
 /// `+` and `/` of older tables), or `*`. Markdown puts a backslash before the star.
 fn is_port(text: &[u8]) -> bool {
     match text {
+        text if is_number(text) => true,
         b"*" | b"\\*" => true,
         [first, rest @ ..] if first.is_ascii_alphanumeric() => rest.iter().all(|&byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'/' | b'*')
@@ -211,16 +225,29 @@ pub(super) struct Tail {
 pub(super) fn tail(bytes: &[u8], row: &Row, end: usize) -> Tail {
     let mut tail = Tail { rest: row.rest, ..Tail::default() };
     let word = |at: usize| field(bytes, at, end);
-    let number = |range: &Range<usize>| bytes.get(range.clone()).is_some_and(is_number);
+    let slice = |range: &Range<usize>| bytes.get(range.clone()).unwrap_or_default();
+    let number = |range: &Range<usize>| is_number(slice(range));
     let Some(first) = word(tail.rest) else { return tail };
+    // The two shapes of nearly every row: an owner, or a state and an owner or nothing.
+    if is_owner(slice(&first)) {
+        return tail;
+    }
     let second = word(first.end);
+    if second.as_ref().is_none_or(|second| is_owner(slice(second))) {
+        tail.rest = first.end;
+        tail.state = Some(first);
+        return tail;
+    }
     let third = second.as_ref().and_then(|second| word(second.end));
     let stateless = match row.transport {
         // `%-11d` or itoa(): always there, and always a number.
         Transport::Raw => !number(&first),
-        Transport::Tcp | Transport::Udp | Transport::Udplite | Transport::Sctp | Transport::Dccp => {
-            is_owner(bytes.get(first.clone()).unwrap_or_default())
-                || is_timer(bytes, second.as_ref())
+        Transport::Tcp
+        | Transport::Udp
+        | Transport::Udplite
+        | Transport::Sctp
+        | Transport::Dccp => {
+            is_timer(bytes, second.as_ref())
                 || second.as_ref().is_some_and(number) && !third.as_ref().is_some_and(number)
         }
     };
@@ -233,7 +260,7 @@ pub(super) fn tail(bytes: &[u8], row: &Row, end: usize) -> Tail {
     };
     if let Some((user, Some(inode))) = user
         && number(&inode)
-        && !is_owner(bytes.get(user.clone()).unwrap_or_default())
+        && !is_owner(slice(&user))
     {
         tail.rest = inode.end;
         tail.user = Some((user, inode));
@@ -262,7 +289,9 @@ pub(super) fn timer(bytes: &[u8], at: usize, end: usize) -> Option<usize> {
     let open = memchr::memrchr(b'(', inside)?;
     let numbers = inside.get(open + 1..)?;
     if numbers.is_empty()
-        || !numbers.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'/' | b',' | b' '))
+        || !numbers
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'/' | b',' | b' '))
         || memchr::memchr_iter(b'/', numbers).count() != 2
     {
         return None;

@@ -170,8 +170,8 @@ impl Asked {
             return self.protocols(value);
         }
         match name {
-            "inet" | "ip" | "tcpip" | "inet6" | "unix" | "ax25" | "x25" | "ipx" | "netrom" | "ddp"
-            | "rose" | "econet" | "bluetooth" => self.protocols(name),
+            "inet" | "ip" | "tcpip" | "inet6" | "unix" | "ax25" | "x25" | "ipx" | "netrom"
+            | "ddp" | "rose" | "econet" | "bluetooth" => self.protocols(name),
             _ => LONG
                 .iter()
                 .find(|(long, least, _)| is_long(name, long, *least))

@@ -288,8 +288,8 @@ impl Asked {
                 "listening" | "listen" => (true, false),
                 "closed" | "close" | "unconnected" | "unconn" => (false, true),
                 "established" | "estab" | "syn-sent" | "syn-recv" | "fin-wait-1" | "fin-wait-2"
-                | "time-wait" | "close-wait" | "last-ack" | "closing" | "connected" | "synchronized"
-                | "bucket" | "big" | "bound-inactive" => (false, false),
+                | "time-wait" | "close-wait" | "last-ack" | "closing" | "connected"
+                | "synchronized" | "bucket" | "big" | "bound-inactive" => (false, false),
                 _ => {
                     self.filtered = true;
                     return;
@@ -350,13 +350,14 @@ impl Asked {
         let mut coverage = Coverage::default();
         for transport in transports.to_vec() {
             let shown = if transport.is_stream() { listen } else { unconn };
-            let cell = match (shown, self.filtered, columns.is_some() || self.headerless, self.known) {
-                (false, ..) => Cell::Absent(Missing::ListenersNotShown),
-                (_, true, ..) => Cell::Absent(Missing::Filtered),
-                (_, _, false, _) => Cell::Absent(Missing::HeaderNotShown),
-                (.., Known::Proven) => Cell::Proven,
-                (.., Known::Presumed) => Cell::Presumed,
-            };
+            let cell =
+                match (shown, self.filtered, columns.is_some() || self.headerless, self.known) {
+                    (false, ..) => Cell::Absent(Missing::ListenersNotShown),
+                    (_, true, ..) => Cell::Absent(Missing::Filtered),
+                    (_, _, false, _) => Cell::Absent(Missing::HeaderNotShown),
+                    (.., Known::Proven) => Cell::Proven,
+                    (.., Known::Presumed) => Cell::Presumed,
+                };
             for family in Family::ALL {
                 let cell = match self.families.contains(&family) {
                     true => cell,
@@ -411,7 +412,12 @@ impl Seen {
     }
 
     /// What the table covers. `star` is the family of rows with `*`, where it is known.
-    pub(super) fn coverage(&self, asked: Option<&Asked>, columns: Option<Columns>, star: Option<Family>) -> Coverage {
+    pub(super) fn coverage(
+        &self,
+        asked: Option<&Asked>,
+        columns: Option<Columns>,
+        star: Option<Family>,
+    ) -> Coverage {
         if let Some(asked) = asked.filter(|_| !self.contradiction) {
             return asked.coverage(columns);
         }

@@ -162,7 +162,9 @@ impl Cursor<'_> {
         let len = name
             .iter()
             .take(17)
-            .take_while(|&&byte| (0x20..0x7F).contains(&byte) && !matches!(byte, b'"' | b'(' | b')'))
+            .take_while(|&&byte| {
+                (0x20..0x7F).contains(&byte) && !matches!(byte, b'"' | b'(' | b')')
+            })
             .count();
         if len > 15 {
             return None;

@@ -75,12 +75,18 @@ mod tests {
     fn headers_of_all_ages() {
         let all = Columns { netid: true, state: true, queues: true, process: false };
         for (line, expected) in [
-            ("Netid State      Recv-Q Send-Q     Local Address:Port       Peer Address:Port ", Match::Whole(all)),
+            (
+                "Netid State      Recv-Q Send-Q     Local Address:Port       Peer Address:Port ",
+                Match::Whole(all),
+            ),
             (
                 "Netid State Recv-Q Send-Q Local Address:Port Peer Address:PortProcess",
                 Match::Whole(Columns { process: true, ..all }),
             ),
-            ("State Recv-Q Send-Q Local Address:Port Peer Address:Port", Match::Whole(Columns { netid: false, ..all })),
+            (
+                "State Recv-Q Send-Q Local Address:Port Peer Address:Port",
+                Match::Whole(Columns { netid: false, ..all }),
+            ),
             (
                 "Recv-Q Send-Q Local Address:Port Peer Address:Port",
                 Match::Whole(Columns { netid: false, state: false, ..all }),
@@ -91,7 +97,10 @@ mod tests {
             ("Netid State Recv-Q Send-Q Local Address:Port Peer Address:PortPro", Match::Begun),
             ("State", Match::No),
             ("State of things", Match::No),
-            ("Proto Recv-Q Send-Q Local Address           Foreign Address         State", Match::No),
+            (
+                "Proto Recv-Q Send-Q Local Address           Foreign Address         State",
+                Match::No,
+            ),
             ("Local Address", Match::No),
             ("", Match::No),
         ] {

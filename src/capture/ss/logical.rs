@@ -69,7 +69,8 @@ impl<'a> Logical<'a> {
 
     /// The source offset of an offset here; `end` for one past the last byte.
     fn offset(&self, at: usize, end: bool) -> usize {
-        let found = self.pieces.iter().rev().find(|(begin, ..)| *begin < at || (!end && *begin == at));
+        let found =
+            self.pieces.iter().rev().find(|(begin, ..)| *begin < at || (!end && *begin == at));
         match found.or(self.pieces.first()) {
             Some(&(begin, source, len)) => source + at.saturating_sub(begin).min(len),
             None => self.first.start,
@@ -79,7 +80,10 @@ impl<'a> Logical<'a> {
     /// A string of the snapshot for a range of the text.
     pub(super) fn string(&self, range: &Range<usize>, builder: &mut Builder) -> Text {
         let whole = self.pieces.is_empty()
-            || self.pieces.iter().any(|&(begin, _, len)| begin <= range.start && range.end <= begin + len);
+            || self
+                .pieces
+                .iter()
+                .any(|&(begin, _, len)| begin <= range.start && range.end <= begin + len);
         if whole {
             return builder.text(self.at(range));
         }

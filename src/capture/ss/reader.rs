@@ -163,9 +163,10 @@ impl<'t, 'a> Reader<'t, 'a> {
             }
         };
         let fits = columns.netid && columns.state && columns.queues;
-        let allowed = table.asked.as_ref().is_none_or(|asked| {
-            asked.only_family().is_none() && asked.allows(transport, false)
-        });
+        let allowed = table
+            .asked
+            .as_ref()
+            .is_none_or(|asked| asked.only_family().is_none() && asked.allows(transport, false));
         if !fits || !allowed {
             self.transcript.builder().forget_owners();
             return false;
@@ -177,7 +178,8 @@ impl<'t, 'a> Reader<'t, 'a> {
 
     fn commit(&mut self, found: &Fast, transport: Transport, start: usize) {
         let Some(table) = &mut self.table else { return };
-        self.signs = self.signs.and(Signs::of_addresses(found.host, found.peer, found.zone.is_some()));
+        self.signs =
+            self.signs.and(Signs::of_addresses(found.host, found.peer, found.zone.is_some()));
         if found.users {
             self.signs = self.signs.and(Signs::DEVICE);
             table.users = true;
@@ -277,7 +279,11 @@ impl<'t, 'a> Reader<'t, 'a> {
         if self.transcript.ends_table(line) {
             self.flush_unknown(false);
             self.end_table();
-        } else if ours && text.starts_with([' ', '\t', '\u{A0}']) && !row::resembles(text) && self.unknown.is_none() {
+        } else if ours
+            && text.starts_with([' ', '\t', '\u{A0}'])
+            && !row::resembles(text)
+            && self.unknown.is_none()
+        {
             // `-i`, `-m`, packet rings, BPF: they belong to the row above.
             self.transcript.set_position(line.next);
             if !line.terminated {
@@ -319,7 +325,11 @@ impl<'t, 'a> Reader<'t, 'a> {
         let tail = row::is_unix_tail(text);
         let row = (!self.foreign && !tail && row::resembles(text)).then_some(line.start..line.end);
         if !line.terminated && self.table.is_some() && !self.foreign {
-            self.transcript.issue(IssueKind::CutOff, line.start..line.end, "the text ends inside a row");
+            self.transcript.issue(
+                IssueKind::CutOff,
+                line.start..line.end,
+                "the text ends inside a row",
+            );
             self.spoil(Missing::CutOff);
             return;
         }
@@ -339,11 +349,19 @@ impl<'t, 'a> Reader<'t, 'a> {
         let ours = self.table.is_some() && !self.foreign;
         match unknown.row {
             Some(row) => {
-                self.transcript.issue(IssueKind::RowUnread, row, "this is not a row that can be read");
+                self.transcript.issue(
+                    IssueKind::RowUnread,
+                    row,
+                    "this is not a row that can be read",
+                );
                 self.spoil(Missing::RowUnread);
             }
             None if inside && ours => {
-                self.transcript.issue(IssueKind::RowUnread, unknown.at, "this is not a row that can be read");
+                self.transcript.issue(
+                    IssueKind::RowUnread,
+                    unknown.at,
+                    "this is not a row that can be read",
+                );
                 self.spoil(Missing::RowUnread);
             }
             None => {
@@ -399,7 +417,8 @@ impl<'t, 'a> Reader<'t, 'a> {
         self.decide_deferred();
         let Some(table) = self.table.take() else { return };
         let asked_users = table.asked.as_ref().is_some_and(|asked| asked.processes);
-        let family = table.asked.as_ref().and_then(Asked::only_family).filter(|_| !table.seen.contradiction);
+        let family =
+            table.asked.as_ref().and_then(Asked::only_family).filter(|_| !table.seen.contradiction);
         let sockets = self.transcript.builder().sockets_mut();
         if let Some(sockets) = sockets.get_mut(table.first_socket..) {
             if table.hidden && (table.users || asked_users) {
@@ -495,7 +514,11 @@ impl<'t, 'a> Reader<'t, 'a> {
                 self.spoil(Missing::CutOff);
                 self.rescue(&logical);
             }
-            Shape::Columns | Shape::OpenUsers(_) | Shape::Foreign(..) | Shape::Forged | Shape::Not => {
+            Shape::Columns
+            | Shape::OpenUsers(_)
+            | Shape::Foreign(..)
+            | Shape::Forged
+            | Shape::Not => {
                 self.unread(line.start..logical.last.end, "this row cannot be read");
                 self.rescue(&logical);
             }
@@ -559,7 +582,10 @@ impl<'t, 'a> Reader<'t, 'a> {
             while logical.last.next < self.text.len() && logical.last.next < limit {
                 let next = self.transcript.line_at(logical.last.next);
                 let text = self.content(next);
-                if matches!(row::parse(text, None), Shape::Row(_) | Shape::Forged | Shape::OpenUsers(_)) {
+                if matches!(
+                    row::parse(text, None),
+                    Shape::Row(_) | Shape::Forged | Shape::OpenUsers(_)
+                ) {
                     forged.push(next);
                 }
                 let separator = if self.is_full(logical.last) { "" } else { " " };
@@ -585,7 +611,8 @@ impl<'t, 'a> Reader<'t, 'a> {
             }
             let next = self.transcript.line_at(last.next);
             let text = self.content(next);
-            let wrapped = self.table.as_ref().is_some_and(|table| table.wrapped) && self.is_full(last);
+            let wrapped =
+                self.table.as_ref().is_some_and(|table| table.wrapped) && self.is_full(last);
             let ours = text.trim_start().starts_with(users::OPEN)
                 || row::is_extra(text)
                 || (wrapped && !self.begins(next));
@@ -627,7 +654,11 @@ impl<'t, 'a> Reader<'t, 'a> {
     }
 
     /// Adds lines until local address and peer are there; `None` when they never are.
-    fn join_columns(&mut self, first: &Logical<'a>, separator: Option<&str>) -> Option<Logical<'a>> {
+    fn join_columns(
+        &mut self,
+        first: &Logical<'a>,
+        separator: Option<&str>,
+    ) -> Option<Logical<'a>> {
         let columns = self.table.as_ref().and_then(|table| table.columns);
         let mut logical = first.clone();
         while logical.lines() < COLUMN_LINES && logical.last.next < self.text.len() {
@@ -657,7 +688,11 @@ impl<'t, 'a> Reader<'t, 'a> {
     }
 
     /// Adds lines until the users end; else what belongs to them without doubt.
-    fn join_users(&mut self, from: &Logical<'a>, resume: usize) -> Result<Logical<'a>, Logical<'a>> {
+    fn join_users(
+        &mut self,
+        from: &Logical<'a>,
+        resume: usize,
+    ) -> Result<Logical<'a>, Logical<'a>> {
         let mut sure = from.clone();
         let mut logical = from.clone();
         let mut resume = resume;
@@ -673,12 +708,14 @@ impl<'t, 'a> Reader<'t, 'a> {
             since += 1;
             match users::scan(logical.text(), resume) {
                 Scan::Closed(end) => {
-                    let readable = users::entries(logical.text(), resume, end).all(|entry| entry.is_some());
+                    let readable =
+                        users::entries(logical.text(), resume, end).all(|entry| entry.is_some());
                     return if readable { Ok(logical) } else { Err(sure) };
                 }
                 Scan::Open(whole) => {
                     if whole > resume {
-                        let readable = users::entries(logical.text(), resume, whole).all(|entry| entry.is_some());
+                        let readable = users::entries(logical.text(), resume, whole)
+                            .all(|entry| entry.is_some());
                         if !readable {
                             return Err(sure);
                         }
@@ -691,7 +728,11 @@ impl<'t, 'a> Reader<'t, 'a> {
             }
         }
         // The text ends inside the users: all of it belongs to them.
-        if logical.last.next >= self.text.len() && !logical.last.terminated { Err(logical) } else { Err(sure) }
+        if logical.last.next >= self.text.len() && !logical.last.terminated {
+            Err(logical)
+        } else {
+            Err(sure)
+        }
     }
 
     /// Adds lines of users and extra texts behind a whole row.
@@ -752,7 +793,8 @@ impl<'t, 'a> Reader<'t, 'a> {
         let mut found = (0, false);
         for (index, line) in self.transcript.lines_from(table.start).take(WIDTH_LINES).enumerate() {
             let text = self.content(line);
-            let ends = !matches!(header::matches(text), Match::No) || self.transcript.ends_table(line);
+            let ends =
+                !matches!(header::matches(text), Match::No) || self.transcript.ends_table(line);
             if index > 0 && ends {
                 break;
             }
@@ -924,22 +966,34 @@ fn verdict(row: &Row, text: &str, table: &mut Table, signs: Signs, decided: bool
         (Some(Netid::Mptcp), Some(State::Listen)) => {
             Verdict::Listener { transport: Transport::Tcp, inferred: false, mptcp: true }
         }
-        (Some(netid @ (Netid::Tcp | Netid::Sctp | Netid::Dccp)), Some(State::Listen)) => known(transport_of(netid)),
+        (Some(netid @ (Netid::Tcp | Netid::Sctp | Netid::Dccp)), Some(State::Listen)) => {
+            known(transport_of(netid))
+        }
         (Some(Netid::Udp), Some(State::Unconn)) if !free => Verdict::Skip,
         (Some(Netid::Udp), Some(State::Unconn)) if port == "udp" => known(Transport::Raw),
-        (Some(netid @ (Netid::Udp | Netid::Raw | Netid::Icmp6)), Some(State::Unconn)) => known(transport_of(netid)),
+        (Some(netid @ (Netid::Udp | Netid::Raw | Netid::Icmp6)), Some(State::Unconn)) => {
+            known(transport_of(netid))
+        }
         // iproute2 3.7 to 3.13 call UDP rows `tcp`. A new ss shows raw sockets for protocol 6 so, and
         // since 6.8 TCP sockets that are bound and do not listen.
-        (Some(Netid::Tcp), Some(State::Unconn)) => match (decided, signs.is_old(), signs.is_new()) {
-            (false, ..) => Verdict::Defer,
-            (_, true, _) => known(Transport::Udp),
-            (_, _, true) if matches!(port, "tcp" | "6") => known(Transport::Raw),
-            (_, _, true) => Verdict::Skip,
-            _ => Verdict::Unread("`tcp UNCONN` is a UDP socket in old captures and no listener in new ones"),
-        },
+        (Some(Netid::Tcp), Some(State::Unconn)) => {
+            match (decided, signs.is_old(), signs.is_new()) {
+                (false, ..) => Verdict::Defer,
+                (_, true, _) => known(Transport::Udp),
+                (_, _, true) if matches!(port, "tcp" | "6") => known(Transport::Raw),
+                (_, _, true) => Verdict::Skip,
+                _ => Verdict::Unread(
+                    "`tcp UNCONN` is a UDP socket in old captures and no listener in new ones",
+                ),
+            }
+        }
         (Some(_), Some(State::Listen | State::Unconn)) => Verdict::Skip,
         (Some(netid), None) => match free {
-            true => Verdict::Listener { transport: transport_of(netid), inferred: false, mptcp: netid == Netid::Mptcp },
+            true => Verdict::Listener {
+                transport: transport_of(netid),
+                inferred: false,
+                mptcp: netid == Netid::Mptcp,
+            },
             false => Verdict::Skip,
         },
         (None, state) => {
@@ -968,7 +1022,10 @@ fn verdict(row: &Row, text: &str, table: &mut Table, signs: Signs, decided: bool
 /// What a row without a netid is, when no command tells.
 fn nameless(row: &Row, port: &str, table: &mut Table, signs: Signs, decided: bool) -> Verdict {
     let inferred = |transport| Verdict::Listener { transport, inferred: true, mptcp: false };
-    let low = port.parse::<u16>().map_or_else(|_| protocols::number(port).is_some() && services::port(port, Transport::Udp).is_none(), |port| port <= 255);
+    let low = port.parse::<u16>().map_or_else(
+        |_| protocols::number(port).is_some() && services::port(port, Transport::Udp).is_none(),
+        |port| port <= 255,
+    );
     let rawest = matches!(port, "1" | "58" | "255" | "icmp" | "ipv6-icmp");
     match row.state {
         Some(State::Listen) => {
@@ -983,7 +1040,9 @@ fn nameless(row: &Row, port: &str, table: &mut Table, signs: Signs, decided: boo
         // One table has one transport: beside rows of TCP this one is bound and does not listen.
         Some(State::Unconn) if table.seen.stream => Verdict::Skip,
         // Every port is a protocol, and one is rarely a port.
-        Some(State::Unconn) if table.seen.protocols && !table.seen.above_protocols => inferred(Transport::Raw),
+        Some(State::Unconn) if table.seen.protocols && !table.seen.above_protocols => {
+            inferred(Transport::Raw)
+        }
         Some(State::Unconn) => inferred(Transport::Udp),
         Some(State::Connected) => Verdict::Skip,
         None if row.send_queue.is_some_and(|backlog| backlog > 0) => {
@@ -997,12 +1056,20 @@ fn nameless(row: &Row, port: &str, table: &mut Table, signs: Signs, decided: boo
         None if table.seen.stream => inferred(Transport::Tcp),
         // No backlog anywhere: `ss -u state unconnected`, or TCP sockets that do not listen (`-B`, 6.8).
         None if table.seen.users_shown || signs.is_old() => inferred(Transport::Udp),
-        None => Verdict::Unread("neither the transport nor the state of this row is told: name the command with `--command`"),
+        None => Verdict::Unread(
+            "neither the transport nor the state of this row is told: name the command with `--command`",
+        ),
     }
 }
 
 /// Fills in address, device and port.
-fn place(socket: &mut Socket, details: &mut Details, row: &Row, logical: &Logical<'_>, builder: &mut Builder) {
+fn place(
+    socket: &mut Socket,
+    details: &mut Details,
+    row: &Row,
+    logical: &Logical<'_>,
+    builder: &mut Builder,
+) {
     let local = &row.local;
     let text = logical.text();
     socket.address = match local.host {
@@ -1029,7 +1096,8 @@ fn place(socket: &mut Socket, details: &mut Details, row: &Row, logical: &Logica
             number.map_or(Port::Missing(Missing::PortName), Port::Number)
         }
     };
-    let address_end = local.zone.as_ref().map_or(local.host_at.end, |zone| zone.end.max(local.host_at.end));
+    let address_end =
+        local.zone.as_ref().map_or(local.host_at.end, |zone| zone.end.max(local.host_at.end));
     socket.address_at = logical.at(&(local.host_at.start..address_end));
     socket.port_at = logical.at(&local.port);
 }
@@ -1065,7 +1133,8 @@ fn owners(users: &Users, logical: &Logical<'_>, builder: &mut Builder) -> Owners
         };
         let name = logical.text().get(entry.name.clone()).unwrap_or_default();
         // ss reads a name up to its first `)`; the kernel keeps 15 bytes of it, a cut character is lost.
-        let cut = name.len() >= 15 || name.is_empty() || name.ends_with('\u{FFFD}') || name.contains('(');
+        let cut =
+            name.len() >= 15 || name.is_empty() || name.ends_with('\u{FFFD}') || name.contains('(');
         let at = logical.at(&entry.name);
         let name = logical.string(&entry.name, builder);
         builder.owner(Owner {

@@ -201,7 +201,9 @@ pub(super) fn state(word: &str) -> Option<State> {
 pub(super) fn parse(text: &str, columns: Option<Columns>) -> Shape {
     let Some(first) = word(text, 0) else { return Shape::Not };
     let mut next = Some(first.clone());
-    let get = |range: &Option<Range<usize>>| range.clone().and_then(|range| text.get(range)).unwrap_or_default();
+    let get = |range: &Option<Range<usize>>| {
+        range.clone().and_then(|range| text.get(range)).unwrap_or_default()
+    };
     let table = netid(get(&next));
     if let Some(Err(foreign)) = table {
         return parse_foreign(text, first.end, foreign);
@@ -229,7 +231,9 @@ fn glued_state(word: &str) -> Option<(State, usize)> {
     let at = word.len() - digits;
     let found = state(word.get(..at)?).filter(|_| digits > 0);
     // `FIN-WAIT-10`: the name itself ends in a digit.
-    let found = found.map(|state| (state, at)).or_else(|| state(word.get(..at + 1)?).map(|state| (state, at + 1)));
+    let found = found
+        .map(|state| (state, at))
+        .or_else(|| state(word.get(..at + 1)?).map(|state| (state, at + 1)));
     found.filter(|&(_, at)| at < word.len())
 }
 
@@ -241,7 +245,9 @@ fn parse_from(
     state: Option<State>,
     mut next: Option<Range<usize>>,
 ) -> Shape {
-    let get = |range: &Option<Range<usize>>| range.clone().and_then(|range| text.get(range)).unwrap_or_default();
+    let get = |range: &Option<Range<usize>>| {
+        range.clone().and_then(|range| text.get(range)).unwrap_or_default()
+    };
     let mut send_queue = None;
     let mut queues = 0;
     while queues < 2 && is_number(get(&next)) {
@@ -276,7 +282,10 @@ fn parse_from(
         }
         return netlink(text, local_at, peer_at, queues);
     };
-    if stateless && word(text, peer_at.end).is_some_and(|word| is_netstat(text.get(word).unwrap_or_default())) {
+    if stateless
+        && word(text, peer_at.end)
+            .is_some_and(|word| is_netstat(text.get(word).unwrap_or_default()))
+    {
         return Shape::Not;
     }
     let row = Row {
@@ -293,23 +302,49 @@ fn parse_from(
 
 /// What netstat prints behind the peer: a state, or a program.
 fn is_netstat(word: &str) -> bool {
-    word == "-" || state(word).is_some() || word.starts_with(|c: char| c.is_ascii_uppercase())
+    word == "-"
+        || state(word).is_some()
+        || word.starts_with(|c: char| c.is_ascii_uppercase())
         || word.split_once('/').is_some_and(|(pid, _)| is_number(pid))
 }
 
 /// Whether a word that is no endpoint may be the beginning of one that a narrow screen broke.
 fn may_be_cut(word: &str) -> bool {
     word.len() <= 80
-        && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '[' | ']' | '%' | '*' | '-' | '_' | '@'))
+        && word.chars().all(|c| {
+            c.is_ascii_alphanumeric()
+                || matches!(c, '.' | ':' | '[' | ']' | '%' | '*' | '-' | '_' | '@')
+        })
 }
 
 /// A netlink row of a table without netids: `rtnl:kernel *`, `4:257551 *`.
 fn netlink(text: &str, local: Range<usize>, peer: Range<usize>, queues: usize) -> Shape {
     let name = text.get(local.clone()).unwrap_or_default().split(':').next().unwrap_or_default();
     let known = is_number(name)
-        || matches!(name, "rtnl" | "unused" | "fw" | "tcpdiag" | "nflog" | "xfrm" | "selinux" | "iscsi" | "audit"
-            | "fiblookup" | "connector" | "nft" | "ip6fw" | "dec-rt" | "uevent" | "genl" | "scsi-trans"
-            | "ecryptfs" | "rdma" | "crypto" | "smc");
+        || matches!(
+            name,
+            "rtnl"
+                | "unused"
+                | "fw"
+                | "tcpdiag"
+                | "nflog"
+                | "xfrm"
+                | "selinux"
+                | "iscsi"
+                | "audit"
+                | "fiblookup"
+                | "connector"
+                | "nft"
+                | "ip6fw"
+                | "dec-rt"
+                | "uevent"
+                | "genl"
+                | "scsi-trans"
+                | "ecryptfs"
+                | "rdma"
+                | "crypto"
+                | "smc"
+        );
     if queues == 2 && known && text.get(peer) == Some("*") {
         return Shape::Foreign(Foreign::Netlink, true);
     }
@@ -367,8 +402,22 @@ fn extra(word: &str, range: Range<usize>, extras: &mut Extras) {
 /// Whether a line begins with a text that stands behind the peer: it belongs to the row above.
 pub(super) fn is_extra(line: &str) -> bool {
     const KEYS: &[&str] = &[
-        "uid:", "ino:", "sk:", "fwmark:", "cgroup:", "v6only:", "timer:(", "tos:", "tclass:", "class_id:",
-        "skmem:(", "mem:(", "ino=", "sk=", "uid=", "unreachable:",
+        "uid:",
+        "ino:",
+        "sk:",
+        "fwmark:",
+        "cgroup:",
+        "v6only:",
+        "timer:(",
+        "tos:",
+        "tclass:",
+        "class_id:",
+        "skmem:(",
+        "mem:(",
+        "ino=",
+        "sk=",
+        "uid=",
+        "unreachable:",
     ];
     let line = line.trim_start();
     let arrow = line.split(is_blank).next().unwrap_or_default();
@@ -403,7 +452,9 @@ pub(super) fn endpoint(word: &str, start: usize) -> Option<Endpoint> {
         false => start + colon - zone.len()..start + colon,
     });
     let zone = match host {
-        Host::Name => text.rfind('%').map(|at| start + at + 1..start + colon).filter(|zone| !zone.is_empty()),
+        Host::Name => {
+            text.rfind('%').map(|at| start + at + 1..start + colon).filter(|zone| !zone.is_empty())
+        }
         Host::Ip(..) | Host::Star => zone,
     };
     Some(Endpoint {
@@ -421,14 +472,18 @@ fn is_port(port: &str) -> bool {
     port == "*"
         || (port.len() <= 64
             && port.bytes().any(|byte| byte.is_ascii_alphabetic())
-            && port.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+')))
+            && port.bytes().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+')
+            }))
 }
 
 /// A host name, as `-r` prints; what is all digits and dots is a broken address instead.
 fn is_name(host: &str) -> bool {
     host.len() <= 255
         && host.bytes().any(|byte| byte.is_ascii_alphabetic())
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 /// Reads a row of another table; `from` is behind its netid.
@@ -466,8 +521,12 @@ pub(super) fn has_unix_tail(text: &str, from: usize) -> bool {
 /// Whether a text is nothing but the end of a unix row: what follows a path that ends in a line break.
 pub(super) fn is_unix_tail(text: &str) -> bool {
     let mut words = words(text, 0).map(|(_, word)| word);
-    let (Some(inode), Some(_), Some(peer)) = (words.next(), words.next(), words.next()) else { return false };
-    is_number(inode) && is_number(peer) && words.next().is_none_or(|word| word.starts_with(users::OPEN) || is_extra(word))
+    let (Some(inode), Some(_), Some(peer)) = (words.next(), words.next(), words.next()) else {
+        return false;
+    };
+    is_number(inode)
+        && is_number(peer)
+        && words.next().is_none_or(|word| word.starts_with(users::OPEN) || is_extra(word))
 }
 
 /// Whether a line begins a row: its first words are those of a row in a table with these columns.
@@ -549,7 +608,10 @@ mod tests {
             ("tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:((\"ng", OpenUsers(45)),
             ("tcp LISTEN 0 128 10.0.0.278:22 0.0.0.0:*", Not),
             ("tcp LISTEN 0 128 0.0.0.0:99999 0.0.0.0:*", Not),
-            ("tcp LISTEN 0 128 127.0.0.1:1 0.0.0.0:* users:((\"sshd\",pid=1,fd=3)) 5030699 * 0", Forged),
+            (
+                "tcp LISTEN 0 128 127.0.0.1:1 0.0.0.0:* users:((\"sshd\",pid=1,fd=3)) 5030699 * 0",
+                Forged,
+            ),
             ("tcp LISTEN 0 128 127.0.0.1:1 0.0.0.0:* 5030699 * 0", Forged),
             ("tcp        0      0 0.0.0.0:22   0.0.0.0:*     LISTEN      485/sshd", Not),
             ("udp        0      0 0.0.0.0:68   0.0.0.0:*     485/dhclient", Not),

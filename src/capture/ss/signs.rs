@@ -56,7 +56,9 @@ impl Signs {
     pub(super) fn star(self) -> Address {
         match (self.has(1), self.has(2)) {
             (true, false) => Address::Dual,
-            (false, true) if !self.has(8) => Address::Ip(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)),
+            (false, true) if !self.has(8) => {
+                Address::Ip(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
+            }
             _ => Address::Star,
         }
     }

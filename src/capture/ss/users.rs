@@ -85,7 +85,11 @@ pub(super) struct Entry {
 
 /// The entries of a closed list; `None` stands for one that cannot be read. `from` is the offset of
 /// the first entry's `(`, `end` just past the closing `))`.
-pub(super) fn entries(text: &str, from: usize, end: usize) -> impl Iterator<Item = Option<Entry>> + '_ {
+pub(super) fn entries(
+    text: &str,
+    from: usize,
+    end: usize,
+) -> impl Iterator<Item = Option<Entry>> + '_ {
     let mut at = from;
     std::iter::from_fn(move || {
         let rest = text.get(at..end.saturating_sub(1))?;
@@ -93,10 +97,12 @@ pub(super) fn entries(text: &str, from: usize, end: usize) -> impl Iterator<Item
         let content = inside.get(..inside.find(')')?)?;
         let start = at + 2;
         at = start + content.len() + 2;
-        Some(entry(content).map(|entry| Entry {
-            name: entry.name.start + start..entry.name.end + start,
-            ..entry
-        }))
+        Some(
+            entry(content).map(|entry| Entry {
+                name: entry.name.start + start..entry.name.end + start,
+                ..entry
+            }),
+        )
     })
 }
 
@@ -128,9 +134,9 @@ fn entry(content: &str) -> Option<Entry> {
         return None;
     }
     let ambiguous = name.contains("\",pid=")
-        || name.match_indices("\",").any(|(at, _)| {
-            name.as_bytes().get(at + 2).is_some_and(u8::is_ascii_digit)
-        });
+        || name
+            .match_indices("\",")
+            .any(|(at, _)| name.as_bytes().get(at + 2).is_some_and(u8::is_ascii_digit));
     Some(Entry { name: 0..end, pid, fd, ambiguous, old })
 }
 
@@ -158,9 +164,15 @@ mod tests {
         for (text, expected) in [
             (r#"users:(("sshd",pid=1,fd=3))"#, vec![Some(("sshd", 1, 3, false))]),
             (r#"users:(("sshd",1234,3))"#, vec![Some(("sshd", 1234, 3, false))]),
-            (r#"users:(("a",pid=1,fd=3",pid=354,fd=15))"#, vec![Some(("a\",pid=1,fd=3", 354, 15, true))]),
+            (
+                r#"users:(("a",pid=1,fd=3",pid=354,fd=15))"#,
+                vec![Some(("a\",pid=1,fd=3", 354, 15, true))],
+            ),
             (r#"users:(("a",1,3",354,15))"#, vec![Some(("a\",1,3", 354, 15, true))]),
-            (r#"users:(("pid=1,fd=3",pid=33824,fd=3))"#, vec![Some(("pid=1,fd=3", 33824, 3, false))]),
+            (
+                r#"users:(("pid=1,fd=3",pid=33824,fd=3))"#,
+                vec![Some(("pid=1,fd=3", 33824, 3, false))],
+            ),
             (r#"users:(("","",pid=521,fd=3))"#, vec![Some(("\",\"", 521, 3, false))]),
             (r#"users:((""",pid=521,fd=3))"#, vec![Some(("\"", 521, 3, false))]),
             (r#"users:(("",pid=521,fd=3))"#, vec![Some(("", 521, 3, false))]),
@@ -174,7 +186,10 @@ mod tests {
                 r#"users:(("a",pid=1,fd=2),("b c",pid=3,fd=4))"#,
                 vec![Some(("a", 1, 2, false)), Some(("b c", 3, 4, false))],
             ),
-            ("users:((\"\ntcp LISTEN 0\",pid=1,fd=2))", vec![Some(("\ntcp LISTEN 0", 1, 2, false))]),
+            (
+                "users:((\"\ntcp LISTEN 0\",pid=1,fd=2))",
+                vec![Some(("\ntcp LISTEN 0", 1, 2, false))],
+            ),
             (r#"users:(("x",pid=99999999999,fd=2))"#, vec![None]),
             (r#"users:(("x"))"#, vec![None]),
             (r#"users:(("x",fd=3))"#, vec![None]),

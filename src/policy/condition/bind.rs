@@ -93,7 +93,9 @@ impl BindTest {
 fn scope(address: IpAddr, facts: &Facts<'_>) -> Scope {
     let interfaces = facts.snapshot.interfaces.as_deref().unwrap_or_default();
     match address {
-        IpAddr::V4(v4) if interfaces.iter().any(|interface| is_broadcast(v4, interface)) => Scope::Broadcast,
+        IpAddr::V4(v4) if interfaces.iter().any(|interface| is_broadcast(v4, interface)) => {
+            Scope::Broadcast
+        }
         _ => Scope::of(address),
     }
 }

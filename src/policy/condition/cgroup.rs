@@ -51,7 +51,12 @@ impl ConditionKey for ContainerKey {
     }
 }
 
-fn read(part: Part, value: Value<'_>, key: &str, reading: &mut Reading) -> Option<Vec<Box<dyn Test>>> {
+fn read(
+    part: Part,
+    value: Value<'_>,
+    key: &str,
+    reading: &mut Reading,
+) -> Option<Vec<Box<dyn Test>>> {
     Some(vec![Box::new(CgroupTest { part, globs: Globs::read(value, key, reading)? })])
 }
 

@@ -18,7 +18,14 @@ impl ConditionKey for Key {
 
     fn read(&self, value: Value<'_>, reading: &mut Reading) -> Option<Vec<Box<dyn Test>>> {
         let known = Family::ALL.map(Family::name);
-        let names = super::read_names(value, self.name(), "the families", &known, Family::from_name, reading)?;
+        let names = super::read_names(
+            value,
+            self.name(),
+            "the families",
+            &known,
+            Family::from_name,
+            reading,
+        )?;
         Some(vec![Box::new(FamilyTest(names))])
     }
 }
@@ -28,10 +35,7 @@ struct FamilyTest(Vec<Family>);
 
 impl Test for FamilyTest {
     fn holds(&self, socket: &Socket, facts: &Facts<'_>) -> Truth {
-        self.0
-            .iter()
-            .map(|&family| socket.accepts(family, facts.grade))
-            .fold(Truth::No, Truth::or)
+        self.0.iter().map(|&family| socket.accepts(family, facts.grade)).fold(Truth::No, Truth::or)
     }
 
     /// A socket of the IPv4 table accepts IPv4 only; one of the IPv6 table may accept either.

@@ -128,7 +128,12 @@ impl Condition {
         Self::read_nested(value, key, reading, 0)
     }
 
-    fn read_nested(value: Value<'_>, key: &str, reading: &mut Reading, depth: usize) -> Option<Self> {
+    fn read_nested(
+        value: Value<'_>,
+        key: &str,
+        reading: &mut Reading,
+        depth: usize,
+    ) -> Option<Self> {
         if depth > DEPTH {
             let message = format!("`{key}` nests deeper than {DEPTH} levels");
             reading.error(PolicyErrorKind::BadValue, value.range(), message, "too deep", None);
@@ -311,7 +316,9 @@ fn unknown_key(name: &str, at: std::ops::Range<usize>, place: &str, reading: &mu
     let mut known: Vec<&str> = KEYS.iter().map(|key| key.name()).collect();
     known.extend(["not", "any"]);
     let help = match name {
-        "address" | "addr" | "ip" => "did you mean `bind`, the addresses that a socket is bound to?".to_owned(),
+        "address" | "addr" | "ip" => {
+            "did you mean `bind`, the addresses that a socket is bound to?".to_owned()
+        }
         "protocol" | "proto" => "did you mean `transport`?".to_owned(),
         "device" | "iface" => "did you mean `interface`?".to_owned(),
         "ports" => "did you mean `port`? It takes a list too".to_owned(),

@@ -19,7 +19,8 @@ impl ConditionKey for Key {
     fn read(&self, value: Value<'_>, reading: &mut Reading) -> Option<Vec<Box<dyn Test>>> {
         let known = Transport::ALL.map(Transport::name);
         let from_name = Transport::from_name;
-        let names = super::read_names(value, self.name(), "the transports", &known, from_name, reading)?;
+        let names =
+            super::read_names(value, self.name(), "the transports", &known, from_name, reading)?;
         Some(vec![Box::new(TransportTest(names))])
     }
 }

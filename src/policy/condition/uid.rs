@@ -28,9 +28,18 @@ impl ConditionKey for Key {
                 Some(range) => ranges.push(range),
                 None => {
                     whole = false;
-                    let help = Some("write `0`, `\"1000-59999\"` or a list of these; names are for `user`".to_owned());
+                    let help = Some(
+                        "write `0`, `\"1000-59999\"` or a list of these; names are for `user`"
+                            .to_owned(),
+                    );
                     let message = "`uid` takes user numbers";
-                    reading.error(PolicyErrorKind::BadValue, item.range(), message, "no user number", help);
+                    reading.error(
+                        PolicyErrorKind::BadValue,
+                        item.range(),
+                        message,
+                        "no user number",
+                        help,
+                    );
                 }
             }
         }

@@ -117,13 +117,23 @@ impl AddressSet {
             match reading.sets.addresses.get(name) {
                 Some(set) => self.add(&set.clone()),
                 None => {
-                    let known: Vec<&str> = reading.sets.addresses.keys().map(String::as_str).collect();
+                    let known: Vec<&str> =
+                        reading.sets.addresses.keys().map(String::as_str).collect();
                     let help = match known.is_empty() {
-                        true => "sets stand in `[sets.addresses]`, as in `admin = [\"10.0.0.0/8\"]`".to_owned(),
+                        true => {
+                            "sets stand in `[sets.addresses]`, as in `admin = [\"10.0.0.0/8\"]`"
+                                .to_owned()
+                        }
                         false => suggestion(name, &known, "the sets of addresses"),
                     };
                     let message = format!("unknown set of addresses `@{name}`");
-                    reading.error(PolicyErrorKind::UnknownSet, item.range(), message, "no such set", help);
+                    reading.error(
+                        PolicyErrorKind::UnknownSet,
+                        item.range(),
+                        message,
+                        "no such set",
+                        help,
+                    );
                 }
             }
             return;
@@ -147,7 +157,9 @@ impl AddressSet {
                     PolicyErrorKind::BadValue,
                     format!("`{text}` has bits beyond its prefix length"),
                     "not a network address",
-                    format!("did you mean `{network}/{length}`? A single address is written without a length"),
+                    format!(
+                        "did you mean `{network}/{length}`? A single address is written without a length"
+                    ),
                 ),
                 None => fail(
                     PolicyErrorKind::BadValue,
@@ -170,7 +182,9 @@ impl AddressSet {
                 let help = match text {
                     "*" | "any" | "all" => "every address is the scope `wildcard`".to_owned(),
                     "localhost" | "lo" => "this host alone is the scope `loopback`".to_owned(),
-                    "global" | "internet" => "the scope of routable addresses is `public`".to_owned(),
+                    "global" | "internet" => {
+                        "the scope of routable addresses is `public`".to_owned()
+                    }
                     _ => suggestion(text, &known, "the scopes"),
                 };
                 fail(

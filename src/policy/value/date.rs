@@ -45,7 +45,13 @@ impl Deadline {
             let message = format!("`{text}` is no date, and no moment with an offset");
             let help =
                 Some("write `2027-01-31` (its end in UTC) or `2027-01-31T18:00:00Z`".to_owned());
-            reading.error(PolicyErrorKind::BadValue, value.range(), message, "says no moment", help);
+            reading.error(
+                PolicyErrorKind::BadValue,
+                value.range(),
+                message,
+                "says no moment",
+                help,
+            );
         }
         ends.map(|ends| Self { ends, text })
     }

@@ -43,7 +43,13 @@ impl Globs {
                 Err(why) => {
                     let message = format!("`{text}` is no glob: {why}");
                     let help = Some("globs know `*`, `?`, `[a-z]` and `{a,b}`".to_owned());
-                    reading.error(PolicyErrorKind::BadValue, range, message, "cannot be read", help);
+                    reading.error(
+                        PolicyErrorKind::BadValue,
+                        range,
+                        message,
+                        "cannot be read",
+                        help,
+                    );
                 }
             }
         }
@@ -105,7 +111,8 @@ impl Pattern {
         let glob = match head == text.len() {
             true => None,
             false => {
-                let glob = GlobBuilder::new(text).build().map_err(|error| error.kind().to_string())?;
+                let glob =
+                    GlobBuilder::new(text).build().map_err(|error| error.kind().to_string())?;
                 Some(glob.compile_matcher())
             }
         };

@@ -17,7 +17,8 @@ pub struct PortSet {
 }
 
 /// Sets that every policy has.
-const BUILT_IN: [(&str, (u16, u16)); 2] = [("privileged", (1, 1023)), ("ephemeral", (32768, 60999))];
+const BUILT_IN: [(&str, (u16, u16)); 2] =
+    [("privileged", (1, 1023)), ("ephemeral", (32768, 60999))];
 
 impl PortSet {
     /// The set of these inclusive ranges.
@@ -102,11 +103,21 @@ impl PortSet {
                 _ => {
                     let message = format!("`{}` is no port", integer.as_str());
                     let help = Some("ports are 1 to 65535".to_owned());
-                    reading.error(PolicyErrorKind::BadValue, item.range(), message, "out of range", help);
+                    reading.error(
+                        PolicyErrorKind::BadValue,
+                        item.range(),
+                        message,
+                        "out of range",
+                        help,
+                    );
                 }
             },
             DeValue::String(text) => Self::read_text(text, item, key, reading, ranges),
-            _ => item.wrong_type(reading, key, "a port, a range, a service name, a set or a list of these"),
+            _ => item.wrong_type(
+                reading,
+                key,
+                "a port, a range, a service name, a set or a list of these",
+            ),
         }
     }
 
@@ -124,7 +135,8 @@ impl PortSet {
                     // The set itself is reported: whoever names it is not at fault.
                     ranges.push((1, u16::MAX));
                 }
-            } else if let Some((_, range)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+            } else if let Some((_, range)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name)
+            {
                 ranges.push(*range);
             } else {
                 let known: Vec<&str> = reading
@@ -136,16 +148,26 @@ impl PortSet {
                     .collect();
                 let help = suggestion(name, &known, "the sets of ports");
                 let message = format!("unknown set of ports `@{name}`");
-                reading.error(PolicyErrorKind::UnknownSet, item.range(), message, "no such set", help);
+                reading.error(
+                    PolicyErrorKind::UnknownSet,
+                    item.range(),
+                    message,
+                    "no such set",
+                    help,
+                );
             }
             return;
         }
-        if text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b' ') {
+        if text.starts_with(|c: char| c.is_ascii_digit())
+            && text.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b' ')
+        {
             match parse_range(text) {
                 Ok(range) => ranges.push(range),
                 Err(why) => {
                     let message = format!("`{text}` is no range of ports");
-                    let help = Some("a range is written `\"8000-8099\"`, with ports from 1 to 65535".to_owned());
+                    let help = Some(
+                        "a range is written `\"8000-8099\"`, with ports from 1 to 65535".to_owned(),
+                    );
                     reading.error(PolicyErrorKind::BadValue, item.range(), message, why, help);
                 }
             }
@@ -158,7 +180,13 @@ impl PortSet {
                 Some(near) => format!("did you mean `{near}`? A number always works"),
                 None => "write the number; a set is written with `@`".to_owned(),
             };
-            reading.error(PolicyErrorKind::BadValue, item.range(), message, format!("`{key}` takes ports"), help);
+            reading.error(
+                PolicyErrorKind::BadValue,
+                item.range(),
+                message,
+                format!("`{key}` takes ports"),
+                help,
+            );
         }
         ranges.extend(ports.into_iter().map(|port| (port, port)));
     }

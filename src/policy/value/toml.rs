@@ -265,7 +265,9 @@ impl<'a> Table<'a> {
                 let mut known = self.taken.clone();
                 known.sort_unstable();
                 let help = match (entry.name, known.contains(&"summary")) {
-                    ("description" | "title" | "desc", true) => "did you mean `summary`?".to_owned(),
+                    ("description" | "title" | "desc", true) => {
+                        "did you mean `summary`?".to_owned()
+                    }
                     ("level" | "priority", true) => "did you mean `severity`?".to_owned(),
                     ("reason" | "rationale" | "why", true) => "did you mean `because`?".to_owned(),
                     ("fix" | "remediation", true) => "did you mean `help`?".to_owned(),
