@@ -113,7 +113,7 @@ impl Human<'_> {
             result.results.iter().find(|result| result.rule.id(self.policy) == id.as_str())
         };
         let missing = difference.missing.iter().filter_map(of);
-        shown.related.extend(missing.map(|result| self.instead(test, result)));
+        shown.related.extend(missing.map(|result| self.instead(result)));
         for result in difference.unexpected.iter().filter_map(of) {
             shown.related.extend(self.reasons(test, result, difference.aspect));
         }
@@ -126,7 +126,7 @@ impl Human<'_> {
     }
 
     /// What a rule came to that was expected to come to something else, at the rule.
-    fn instead(&self, test: &TestCase, result: &RuleResult) -> Shown {
+    fn instead(&self, result: &RuleResult) -> Shown {
         let id = result.rule.id(self.policy);
         let so = match result.verdict {
             Verdict::Pass if result.matched == 0 => {
@@ -134,7 +134,7 @@ impl Human<'_> {
             }
             Verdict::Pass => format!("passes; it matches {}", listeners(result.matched)),
             Verdict::Fail => "is violated".to_owned(),
-            Verdict::Unknown => format!("is unknown: {}", self.why_unknown(test, result)),
+            Verdict::Unknown => format!("is unknown: {}", why_unknown(result)),
             Verdict::Waived => "is violated, and waived".to_owned(),
             Verdict::NotApplicable => "is for other hosts".to_owned(),
         };
@@ -153,7 +153,7 @@ impl Human<'_> {
     fn reasons(&self, test: &TestCase, result: &RuleResult, aspect: Aspect) -> Vec<Shown> {
         let id = result.rule.id(self.policy);
         if aspect == Aspect::Unknown {
-            return vec![self.instead(test, result)];
+            return vec![self.instead(result)];
         }
         let facts = Facts { snapshot: &test.snapshot, grade: GRADE };
         let wanted =
@@ -171,13 +171,6 @@ impl Human<'_> {
             }
         });
         shown.collect()
-    }
-
-    fn why_unknown(&self, test: &TestCase, result: &RuleResult) -> String {
-        let missed = missed(result, &test.snapshot).into_iter();
-        let reasons: Vec<String> =
-            missed.map(|missed| format!("{} ({})", missed.what, missed.cure)).collect();
-        reasons.join("; ")
     }
 
     fn uncovered(&self, rule: &RuleUse) -> Vec<Shown> {
@@ -240,4 +233,11 @@ fn list(ids: &[String]) -> String {
 
 fn listeners(count: u64) -> String {
     format!("{count} {}", if count == 1 { "listener" } else { "listeners" })
+}
+
+fn why_unknown(result: &RuleResult) -> String {
+    let missed = missed(result).into_iter();
+    let reasons: Vec<String> =
+        missed.map(|missed| format!("{} ({})", missed.what(), missed.cure())).collect();
+    reasons.join("; ")
 }
