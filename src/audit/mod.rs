@@ -1,7 +1,7 @@
 //! Policy times snapshot: a verdict for every rule.
 //!
 //! [`audit`] is a pure function. A missing row is only a fact where the snapshot's coverage says so;
-//! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in [`needs`].
+//! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in `needs`.
 
 mod fingerprint;
 mod waive;
