@@ -26,8 +26,20 @@ macro_rules! pack {
 }
 
 /// All packs; the first one is used when no policy is named.
-pub static PACKS: &[Pack] =
-    &[pack!("baseline", "services that should not be reachable from elsewhere on any host")];
+pub static PACKS: &[Pack] = &[
+    pack!("baseline", "services that should not be reachable from elsewhere on any host"),
+    pack!("workstation", "a desktop or laptop: what its programs offer is for its own user"),
+    pack!("database-host", "a host that serves a database to an inner network"),
+    pack!("web-host", "a host that serves web pages, with application servers behind"),
+    pack!("mail-local", "a host whose mail transfer agent serves this host alone"),
+    pack!("docker-host", "a host that runs containers with Docker"),
+    pack!("kubernetes-node", "a node of a Kubernetes cluster, control plane or worker"),
+    pack!("cis-linux", "server services that the CIS Benchmarks for Debian and RHEL ask to be off"),
+    pack!("pci-dss", "what listeners show of PCI DSS 4.0.1, requirements 1 and 2"),
+    pack!("nist-800-53", "what listeners show of NIST SP 800-53, revision 5"),
+    pack!("stig", "what listeners show of STIGs for RHEL, Ubuntu and Kubernetes"),
+    pack!("nerc-cip-007", "logical ports of a cyber asset by NERC CIP-007-6, R1.1"),
+];
 
 /// The pack of this name.
 #[must_use]
