@@ -129,7 +129,9 @@ impl Missed {
     pub fn what(&self) -> String {
         match (self.kind, self.tables.as_slice()) {
             (kind, []) => kind.what().to_owned(),
-            (Missing::TransportNotShown, of) => format!("the evidence does not cover {}", tables(of)),
+            (Missing::TransportNotShown, of) => {
+                format!("the evidence does not cover {}", tables(of))
+            }
             (kind, of) => format!("{}: {}", tables(of), kind.what()),
         }
     }
