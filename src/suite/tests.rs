@@ -79,13 +79,13 @@ fn exactly_the_named_rules_are_violated() {
 #[test]
 fn what_the_evidence_covers_is_the_tests_to_say() {
     let row = "evidence = 'LISTEN 0 128 127.0.0.1:5432 0.0.0.0:*'";
-    let unknown = ("unknown", String::new(), "db no-telnet".to_owned());
-    assert_eq!(differences(&format!("{row}\npartial = true")), [unknown.clone()]);
-    assert_eq!(differences(&format!("{row}\ncommand = 'ss -lun'")), [unknown]);
+    let unknown = [("unknown", String::new(), "db no-telnet".to_owned())];
+    assert_eq!(differences(&format!("{row}\npartial = true")), unknown);
+    assert_eq!(differences(&format!("{row}\ncommand = 'ss -lun'")), unknown);
     assert_eq!(differences(&format!("{row}\ncommand = 'ss -Hltn'")), []);
     assert_eq!(differences(&format!("{row}\npartial = true\nunknown = ['db', 'no-telnet']")), []);
     let prompt = "evidence = '''\n$ ss -Hltn4\nLISTEN 0 128 127.0.0.1:5432 0.0.0.0:*\n'''";
-    assert_eq!(differences(prompt), [("unknown", String::new(), "db no-telnet".to_owned())]);
+    assert_eq!(differences(prompt), unknown);
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod fixtures;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod support;
