@@ -10,6 +10,7 @@ use std::sync::Arc;
 use socklint::capture::{FORMATS, IssueKind};
 use socklint::cli::CliErrorKind;
 use socklint::policy::condition::KEYS;
+use socklint::policy::packs::PACKS;
 use socklint::policy::{PolicyErrorKind, load};
 use socklint::source::SourceFile;
 use socklint::suite::{self, SuiteFinding};
@@ -96,6 +97,14 @@ fn every_policy_test_in_the_pages_passes() {
         }
     }
     assert!(count > 0, "no tests found");
+}
+
+#[test]
+fn every_pack_is_named() {
+    for pack in PACKS {
+        let row = format!("| `builtin:{}` | {} |", pack.name, pack.about);
+        assert!(page("docs/policy.md").contains(&row), "{row}");
+    }
 }
 
 #[test]
