@@ -19,4 +19,5 @@ pub mod services;
 pub mod snapshot;
 pub mod source;
 pub mod style;
+pub mod suite;
 pub mod truth;

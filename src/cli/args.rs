@@ -28,6 +28,8 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// List the listeners that the evidence holds.
     List(ListArgs),
+    /// Run the tests of a policy; say which rules no test covers.
+    Test(TestArgs),
     /// The policies that are built in.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -152,6 +154,36 @@ pub(super) struct ListArgs {
     pub(super) format: String,
 
     /// Say why a format was detected, and what was ignored.
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
+/// `socklint test`.
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    /// Policies whose tests to run: files with a NAME.test.toml beside NAME.toml, directories of them,
+    /// or `builtin:NAME` [default: $SOCKLINT_POLICY, else the nearest socklint.toml up to the
+    /// repository's root, else builtin:baseline].
+    #[arg(value_name = "POLICY")]
+    pub(super) policies: Vec<String>,
+
+    /// Change each rule in turn, and name the changes that no test notices.
+    #[arg(long)]
+    pub(super) mutate: bool,
+
+    /// Rules that no test makes fail, or none makes pass, and warnings about the policy are errors.
+    #[arg(long)]
+    pub(super) strict: bool,
+
+    /// The format on standard output: human or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// Leave warnings out.
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub(super) quiet: bool,
+
+    /// Name every test.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
 }

@@ -7,6 +7,7 @@ mod input;
 mod list;
 mod output;
 mod policies;
+mod test;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
+        Command::Test(args) => test::run(args, &screen),
         Command::Policy(command) => policy(command, &screen),
     })
 }

@@ -15,6 +15,8 @@ mod inheritance;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod support;
