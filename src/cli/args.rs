@@ -28,6 +28,8 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// List the listeners that the evidence holds.
     List(ListArgs),
+    /// Draft a first policy from a known-good host: what listens now, and nothing else.
+    Init(InitArgs),
     /// The policies that are built in.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -154,6 +156,17 @@ pub(super) struct ListArgs {
     /// Say why a format was detected, and what was ignored.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// The file to write the policy to, whole or not at all [default: standard output].
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
 }
 
 /// `--color`.

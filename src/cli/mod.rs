@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod error;
+mod init;
 mod input;
 mod list;
 mod output;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
     let screen = Screen::new(cli.color);
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
+        Command::Init(args) => init::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
         Command::Policy(command) => policy(command, &screen),
     })
