@@ -169,9 +169,9 @@ pub(super) fn entries(snapshots: &[&Snapshot]) -> Vec<Entry> {
             let service = Service::of(holder, &pin, socket);
             let entry = services.entry(service.clone()).or_insert_with(|| Entry::new(service));
             entry.pins.insert(pin);
-            let path = match snapshot.origin.path.as_str() {
-                "-" => "line ".to_owned(),
-                path => format!("{}:", path.rsplit('/').next().unwrap_or(path)),
+            let path = match (snapshot.origin.path.as_str(), snapshots.len()) {
+                ("-", _) | (_, 1) => "line ".to_owned(),
+                (path, _) => format!("{}:", path.rsplit('/').next().unwrap_or(path)),
             };
             entry.seen.push(format!(
                 "{} ({path}{})",

@@ -89,6 +89,103 @@ fn each_added_listener_is_rejected() {
     }
 }
 
+/// The captures of the lab, where they are at hand: name and text.
+fn lab() -> Vec<(String, String)> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test of real captures, where they are at hand"
+    )]
+    let folder = std::env::var_os("SOCKLINT_SHARED");
+    let Some(folder) = folder else {
+        eprintln!("SOCKLINT_SHARED is not set: no draft is made of real captures");
+        return Vec::new();
+    };
+    let mut lab = Vec::new();
+    for entry in std::fs::read_dir(std::path::Path::new(&folder).join("captures-lab")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            #[expect(clippy::disallowed_methods, reason = "a test of real captures")]
+            let text =
+                std::fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            lab.push((path.display().to_string(), text.unwrap()));
+        }
+    }
+    lab.sort();
+    lab
+}
+
+/// What can be read of a capture without an error.
+fn usable(text: &str) -> Option<Vec<Snapshot>> {
+    let captures = capture::read(Arc::new(SourceFile::new("lab.txt", text)), &Options::default());
+    let whole =
+        captures.iter().all(|capture| capture.severity(false) != Some(capture::Severity::Error));
+    whole.then(|| captures.into_iter().map(|capture| capture.snapshot).collect())
+}
+
+fn passes(text: &str, snapshots: &[Snapshot]) -> bool {
+    let mut results = snapshots.iter().flat_map(|snapshot| judge(text, snapshot));
+    results.all(|result| result.verdict == Verdict::Pass)
+}
+
+#[test]
+fn the_lab_passes_its_own_drafts_and_nothing_more() {
+    let (mut drafts, mut rejected) = (0, 0);
+    for (name, text) in lab() {
+        let Some(snapshots) = usable(&text) else { continue };
+        let refs: Vec<&Snapshot> = snapshots.iter().collect();
+        let draft = draft(&refs);
+        drafts += 1;
+        let coverage = Coverage::of(&refs);
+        let decided = !coverage.is_nothing();
+        assert_eq!(passes(&draft.text, &snapshots), decided, "{name}\n{}", draft.text);
+        assert_ne!(draft.verdict, Verdict::Fail, "{name}");
+        let [snapshot] = snapshots.as_slice() else { continue };
+        let count = snapshot.sockets().len();
+        for socket in snapshot.sockets().iter().step_by((count / 2).max(1)) {
+            if coverage.get(socket.transport) != Covered::Whole {
+                continue;
+            }
+            for more in added(&text, snapshot, socket) {
+                // An added row that is not read as one listener more proves nothing.
+                let Some(snapshots) = usable(&more) else { continue };
+                if snapshots.len() != 1 || snapshots[0].sockets().len() != count + 1 {
+                    continue;
+                }
+                rejected += 1;
+                assert!(!passes(&draft.text, &snapshots), "{name}\n{}\n{more}", draft.text);
+            }
+        }
+    }
+    eprintln!("{drafts} drafts of real captures; {rejected} added listeners rejected");
+}
+
+/// The text with the row of a socket once more: at another port, at another address, of another
+/// process.
+fn added(text: &str, snapshot: &Snapshot, socket: &crate::snapshot::Socket) -> Vec<String> {
+    let slice = |range: std::ops::Range<usize>| text.get(range).unwrap();
+    let row = socket.span().range();
+    let end = slice(row.end..text.len()).find('\n').map_or(text.len(), |at| row.end + at);
+    let start = slice(0..row.start).rfind('\n').map_or(0, |at| at + 1);
+    let mut places = vec![(socket.port_at, "7")];
+    if socket.scope().is_some() {
+        let v6 = slice(row.clone()).contains("tcp6") || slice(row).contains('[');
+        places.push((socket.address_at, if v6 { "[2001:db8::7]" } else { "198.51.100.7" }));
+    }
+    if let [first, ..] = snapshot.owners(socket) {
+        places.push((first.at, "evil"));
+    }
+    let mut texts = Vec::new();
+    for (at, new) in places {
+        let at = at.start as usize..(at.start + at.len) as usize;
+        if at.is_empty() || at.start < start || at.end > end {
+            continue;
+        }
+        let line = format!("{}{new}{}", slice(start..at.start), slice(at.end..end));
+        texts.push(format!("{}\n{line}{}", slice(0..end), slice(end..text.len())));
+    }
+    texts
+}
+
 proptest! {
     #[test]
     fn a_draft_loads_and_its_evidence_passes(

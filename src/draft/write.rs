@@ -117,6 +117,14 @@ fn head(text: &mut String, snapshots: &[&Snapshot], entries: &[Entry], coverage:
              `*`), and under `not` that it does not.",
         );
     }
+    if entries.iter().any(|entry| entry.is_counted(coverage)) {
+        line(text, "#");
+        comment(
+            text,
+            "Where facts are missing that would tell a listener from others, the number of sockets stands \
+             in for them: `expect = { max = 1 }` in place of `allow = true`.",
+        );
+    }
     line(text, "version = 1");
     line(text, "");
     line(text, "[policy]");
@@ -220,7 +228,7 @@ fn title(entry: &Entry) -> String {
         }
         Holder::Nobody => "The kernel (no process)".to_owned(),
         Holder::Uid(uid) => format!("A process of user number {uid}"),
-        Holder::Unknown if entry.hints.is_empty() => "A process that is not known".to_owned(),
+        Holder::Unknown if entry.hints.is_empty() => "Owner not known".to_owned(),
         Holder::Unknown => {
             let hints: Vec<&str> = entry.hints.iter().map(String::as_str).collect();
             format!("{}, perhaps with others", hints.join(" or "))
@@ -267,9 +275,8 @@ fn notes(entry: &Entry, coverage: &Coverage) -> Vec<String> {
     if pins().any(|pin| pin.port == PortPin::Nothing && pin.transport != Transport::Raw) {
         notes.push("The port is not known, so the rule does not ask for one.".to_owned());
     }
-    if entry.is_counted(coverage) {
-        notes.push("The number of sockets stands in for what is not known.".to_owned());
-    } else if entry.service.counted {
+    let loose = pins().any(|pin| pin.port == PortPin::Nothing || pin.bind == Bind::Unknown);
+    if loose && !entry.is_counted(coverage) {
         notes.push(
             "It is wider than what was seen: the evidence does not cover enough to count."
                 .to_owned(),
