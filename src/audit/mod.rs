@@ -1,7 +1,7 @@
 //! Policy times snapshot: a verdict for every rule.
 //!
 //! [`audit`] is a pure function. A missing row is only a fact where the snapshot's coverage says so;
-//! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in [`needs`].
+//! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in `needs`.
 
 mod fingerprint;
 mod waive;
@@ -420,6 +420,10 @@ pub struct Summary {
     pub hosts: u64,
     /// Hosts whose evidence could not be used.
     pub broken: u64,
+    /// A report cannot be written.
+    pub unwritable: bool,
+    /// There are warnings, and `--strict` is asked for.
+    pub refused: bool,
     /// Listeners seen.
     pub listeners: u64,
     /// A rule at or above `--fail-on` is violated.
@@ -483,7 +487,7 @@ impl Summary {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match () {
-            () if self.broken > 0 || self.is_vacuous() => 2,
+            () if self.broken > 0 || self.unwritable || self.refused || self.is_vacuous() => 2,
             () if self.failed => 1,
             () if self.undecided => 3,
             () => 0,

@@ -9,7 +9,7 @@ use super::output::{Output, Screen};
 use super::policies;
 use crate::audit::{Summary, Threshold, audit, waive};
 use crate::capture::{Capture, Severity as IssueSeverity};
-use crate::policy::{Globs, Policy, PolicyError, Severity, suggestion};
+use crate::policy::{Globs, Policy, PolicyError, Rule, Severity, suggestion};
 use crate::report::diagnostic::{Level, Shown};
 use crate::report::{self, HostReport, REPORTERS, Run, policy_error};
 use crate::snapshot::Grade;
@@ -68,6 +68,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     };
     let mut judge = Judge::new(&run, now);
     for output in &mut outputs {
+        judge.summary.unwritable |= output.is_faulty();
         output.begin(&run);
     }
     let mut errors = Vec::new();
@@ -87,7 +88,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             "there are warnings, and `--strict` is asked for",
             "`--verbose` shows all of them",
         ));
-        judge.summary.broken += 1;
+        judge.summary.refused = true;
     }
     if count > 0 && judge.summary.hosts > 0 && judge.summary.is_vacuous() {
         errors.push(CliError::new(
@@ -157,11 +158,21 @@ impl<'a> Judge<'a> {
         HostReport { snapshot, issues, detection, results }
     }
 
+    /// Whether a rule of the user's own files matched nothing: of a built-in policy that is the rule.
+    fn unmatched(&self) -> bool {
+        let Policy { rules, sources, .. } = self.run.policy;
+        let own = |rule: &Rule| {
+            let file = sources.get(rule.at.source);
+            file.is_some_and(|file| !file.name().starts_with("builtin:"))
+        };
+        rules.iter().zip(&self.matched).any(|(rule, &matched)| !matched && own(rule))
+    }
+
     /// Whether there is anything that `--strict` minds.
     fn warned(&self, warnings: &[PolicyError]) -> bool {
         !warnings.is_empty()
             || self.capture_warnings
-            || self.matched.contains(&false)
+            || self.unmatched()
             || self.waivers.contains(&false)
     }
 }

@@ -92,6 +92,11 @@ impl Output {
         Self { reporter: format.reporter(Style::default()), target, fault }
     }
 
+    /// Whether it is known already that it cannot be written.
+    pub(super) fn is_faulty(&self) -> bool {
+        self.fault.is_some()
+    }
+
     pub(super) fn begin(&mut self, run: &Run<'_>) {
         self.write(|reporter, out| reporter.begin(run, out));
     }

@@ -238,7 +238,7 @@ fn read_rule(
     let severity = read_severity(&mut table, reading);
     let match_entry = table.take("match");
     let matches = match &match_entry {
-        Some(entry) => Condition::read(entry.value.clone(), "match", reading),
+        Some(entry) => Condition::read(entry.value, "match", reading),
         None => Some(Condition::All(Vec::new())),
     };
     let action = read_action(&mut table, reading);
