@@ -5,6 +5,7 @@ mod check;
 mod error;
 mod init;
 mod input;
+mod inventory;
 mod list;
 mod output;
 mod policies;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
         Command::Init(args) => init::run(args, &screen),
+        Command::Inventory(args) => inventory::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
         Command::Policy(command) => policy(command, &screen),
     })
