@@ -1,6 +1,8 @@
 //! The pages say what is so: every code has its section, every policy in them loads, every link leads
 //! somewhere, and every output that is shown is what the program prints.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;

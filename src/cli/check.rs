@@ -68,7 +68,6 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     };
     let mut judge = Judge::new(&run, now);
     for output in &mut outputs {
-        judge.summary.unwritable |= output.is_faulty();
         output.begin(&run);
     }
     let mut errors = Vec::new();
@@ -97,7 +96,6 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             "look at `hosts` and at the names of the hosts: `socklint list` shows them",
         ));
     }
-    let mut written = true;
     if args.verbose || args.strict {
         for (waiver, _) in policy.waivers.iter().zip(&judge.waivers).filter(|(_, used)| !**used) {
             let shown = Shown::new(Level::Warning, "the waiver matched no violation in this run")
@@ -107,16 +105,20 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             screen.say(&shown);
         }
     }
-    for output in outputs {
+    // Standard output comes last, so that it knows of every file that could not be written, and each
+    // file knows of those that could not even be begun.
+    judge.summary.unwritten = outputs.iter().filter(|output| output.is_lost()).count() as u64;
+    for output in outputs.into_iter().rev() {
+        let lost = output.is_lost();
         if let Err(error) = output.finish(&run, &judge.summary) {
+            judge.summary.unwritten += u64::from(!lost);
             errors.push(error);
-            written = false;
         }
     }
     for error in &errors {
         screen.complain(error);
     }
-    Ok(if written { judge.summary.exit_code() } else { 2 })
+    Ok(judge.summary.exit_code())
 }
 
 /// Judges hosts one after the other and keeps count.

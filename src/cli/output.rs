@@ -92,17 +92,20 @@ impl Output {
         Self { reporter: format.reporter(Style::default()), target, fault }
     }
 
-    /// Whether it is known already that it cannot be written.
-    pub(super) fn is_faulty(&self) -> bool {
-        self.fault.is_some()
-    }
-
     pub(super) fn begin(&mut self, run: &Run<'_>) {
         self.write(|reporter, out| reporter.begin(run, out));
     }
 
     pub(super) fn host(&mut self, run: &Run<'_>, host: &HostReport) {
         self.write(|reporter, out| reporter.host(run, host, out));
+    }
+
+    /// Whether it is known already that the report cannot be written.
+    pub(super) fn is_lost(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| match self.target {
+            Target::Screen(_) => fault.kind() != io::ErrorKind::BrokenPipe,
+            Target::File { .. } => true,
+        })
     }
 
     /// Ends the report.

@@ -147,6 +147,9 @@ pub struct ProcessDocument<'a> {
     /// What the name is, where it is not the kernel's name, whole: `comm-cut`, `argv`, `argv-cut`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name_kind: Option<&'static str>,
+    /// Path of the executable. Left out when not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe: Option<&'a str>,
 }
 
 /// One interface.
@@ -316,6 +319,7 @@ impl<'a> ProcessDocument<'a> {
                 .into_iter()
                 .find(|(kind, _)| *kind == owner.kind)
                 .map(|(_, name)| name),
+            exe: owner.exe.map(|exe| snapshot.text(exe)),
         }
     }
 }

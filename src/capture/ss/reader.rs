@@ -1194,6 +1194,7 @@ fn owners(users: &Users, logical: &Logical<'_>, builder: &mut Builder) -> Owners
             pid: Some(entry.pid),
             fd: Some(entry.fd),
             kind: if cut { NameKind::CommCut } else { NameKind::Comm },
+            exe: None,
             at,
         });
         found.signs = found.signs.and(if entry.old { Signs::OLD } else { Signs::DEVICE });
