@@ -11,6 +11,8 @@ pub mod address;
 pub mod audit;
 pub mod capture;
 pub mod cli;
+pub mod draft;
+pub mod inventory;
 pub mod listing;
 pub mod policy;
 pub mod report;

@@ -30,6 +30,10 @@ pub(super) enum Command {
     List(ListArgs),
     /// Run the tests of a policy; say which rules no test covers.
     Test(TestArgs),
+    /// The register of ports, protocols and services: every listener with the rules that speak of it.
+    Inventory(InventoryArgs),
+    /// Draft a first policy from a known-good host: what listens now, and nothing else.
+    Init(InitArgs),
     /// The policies that are built in.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -186,6 +190,40 @@ pub(super) struct TestArgs {
     /// Name every test.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint inventory`.
+#[derive(Debug, Args)]
+pub(super) struct InventoryArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// A policy file, a directory of them, or `builtin:NAME` (repeatable) [default: as for `check`].
+    #[arg(short, long, value_name = "POLICY", help_heading = "Policy")]
+    pub(super) policy: Vec<String>,
+
+    /// The moment that waivers and reviews are judged by: a date or an RFC 3339 instant [default: now].
+    #[arg(long, value_name = "WHEN", help_heading = "Policy")]
+    pub(super) now: Option<String>,
+
+    /// The format on standard output: human, markdown, csv or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// A register to write to a file (repeatable).
+    #[arg(short, long, value_name = "FORMAT=PATH", help_heading = "Output")]
+    pub(super) output: Vec<String>,
+}
+
+/// `socklint init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// The file to write the policy to, whole or not at all [default: standard output].
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
 }
 
 /// `--color`.

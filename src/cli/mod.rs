@@ -3,7 +3,9 @@
 mod args;
 mod check;
 mod error;
+mod init;
 mod input;
+mod inventory;
 mod list;
 mod output;
 mod policies;
@@ -37,6 +39,8 @@ pub fn main() -> ExitCode {
     let screen = Screen::new(cli.color);
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
+        Command::Init(args) => init::run(args, &screen),
+        Command::Inventory(args) => inventory::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
         Command::Test(args) => test::run(args, &screen),
         Command::Policy(command) => policy(command, &screen),
