@@ -11,6 +11,7 @@ pub mod address;
 pub mod audit;
 pub mod capture;
 pub mod cli;
+pub mod explain;
 pub mod listing;
 pub mod policy;
 pub mod report;

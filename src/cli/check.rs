@@ -166,7 +166,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-fn now(given: Option<&str>) -> Result<Timestamp, CliError> {
+/// The moment of `--now`.
+pub(super) fn now(given: Option<&str>) -> Result<Timestamp, CliError> {
     let Some(text) = given else { return Ok(Timestamp::now()) };
     let date = || {
         let date: jiff::civil::Date = text.parse().ok()?;

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod error;
+mod explain;
 mod input;
 mod list;
 mod output;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
+        Command::Explain(args) => explain::run(args, &screen),
         Command::Policy(command) => policy(command, &screen),
     })
 }
