@@ -135,10 +135,16 @@ impl<'a> Loader<'a> {
         let source = self.sources.add(Arc::clone(&file));
         let mut reading = Reading::new(source);
         let (tree, faults) = DeTable::parse_recoverable(file.text());
+        let mut broken = Vec::new();
         for fault in faults {
             let at = fault.span().unwrap_or_default();
-            let message = format!("no TOML: {}", fault.message().replace('\n', ", "));
-            reading.error(PolicyErrorKind::Syntax, at, message, "here", None);
+            let line = file.line(at.start);
+            // Where the parser starts anew it often stumbles again over the same line.
+            if !broken.contains(&line) {
+                broken.push(line);
+                let message = format!("no TOML: {}", fault.message().replace('\n', ", "));
+                reading.error(PolicyErrorKind::Syntax, at, message, "here", None);
+            }
         }
         let opened = layer::open(&tree, &file, &mut reading);
         let mut hosts = outer.to_vec();
@@ -153,6 +159,9 @@ impl<'a> Loader<'a> {
         reading.sets = std::mem::take(&mut self.sets);
         let mut layer = opened.read(number, &mut reading);
         self.sets = std::mem::take(&mut reading.sets);
+        if !broken.is_empty() {
+            reading.errors.retain(|error| is_sure(error, &file, &broken));
+        }
         self.errors.extend(reading.errors);
         let name = layer.name.clone();
         let qualify = |id: &str| if inherited { format!("{name}/{id}") } else { id.to_owned() };
@@ -310,6 +319,16 @@ impl<'a> Loader<'a> {
         let usable = errors.iter().all(|error| error.kind.is_warning());
         Loaded { policy: usable.then_some(policy), errors, sources }
     }
+}
+
+/// Whether an error is one beside faults of the TOML on these lines: what the parser made up for a
+/// broken value is no second mistake, and a key that seems to be missing may stand in what it passed
+/// over.
+fn is_sure(error: &PolicyError, file: &SourceFile, broken: &[usize]) -> bool {
+    let absence =
+        [PolicyErrorKind::MissingKey, PolicyErrorKind::Action, PolicyErrorKind::NeverMatches];
+    let beside = error.at.is_none_or(|at| !broken.contains(&file.line(at.range().start)));
+    error.kind == PolicyErrorKind::Syntax || beside && !absence.contains(&error.kind)
 }
 
 fn check_ids(ids: &[(String, Span)], errors: &mut Vec<PolicyError>) {
