@@ -16,6 +16,7 @@ pub mod listing;
 pub mod policy;
 pub mod report;
 pub mod safe;
+pub mod schema;
 pub mod services;
 pub mod snapshot;
 pub mod source;

@@ -30,6 +30,12 @@ pub(super) enum Command {
     List(ListArgs),
     /// What a rule or a diagnostic code means, or what the policy says of an endpoint.
     Explain(ExplainArgs),
+    /// Print a JSON Schema, for editors and for programs that read reports.
+    Schema {
+        /// Of what.
+        #[arg(value_enum)]
+        name: SchemaName,
+    },
     /// The policies that are built in.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -216,6 +222,17 @@ pub(super) struct ExplainArgs {
     /// Say also why rules are not about the endpoint.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint schema`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaName {
+    /// Policy files.
+    Policy,
+    /// Snapshots, as `list -f json` prints them.
+    Snapshot,
+    /// Reports, as `check -f json` prints them.
+    Report,
 }
 
 /// `--color`.

@@ -39,8 +39,18 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
         Command::Explain(args) => explain::run(args, &screen),
+        Command::Schema { name } => print(schema(*name), &screen),
         Command::Policy(command) => policy(command, &screen),
     })
+}
+
+/// `socklint schema`.
+fn schema(name: args::SchemaName) -> &'static str {
+    match name {
+        args::SchemaName::Policy => crate::schema::POLICY,
+        args::SchemaName::Snapshot => crate::schema::SNAPSHOT,
+        args::SchemaName::Report => crate::schema::REPORT,
+    }
 }
 
 /// `socklint policy`.
