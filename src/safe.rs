@@ -2,7 +2,7 @@
 //!
 //! A process chooses its own name, so a capture may hold escape sequences, bidirectional marks and
 //! line breaks. Each output format escapes for its own medium; what a terminal shows goes through
-//! [`line`] (one line, visible escapes) or [`same_length`] (offsets stay true).
+//! [`line()`] (one line, visible escapes) or [`same_length`] (offsets stay true).
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

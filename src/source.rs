@@ -1,6 +1,6 @@
 //! Texts with a name and a line index, and spans in them.
 //!
-//! Offsets are bytes of the *decoded* text ([`decode`]); lines and columns are 1-based and columns
+//! Offsets are bytes of the *decoded* text (`SourceFile::decode`); lines and columns are 1-based and columns
 //! count Unicode scalar values. A span is resolved by the [`SourceMap`] of its owner: a snapshot
 //! and a policy each carry their own.
 

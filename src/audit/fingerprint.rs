@@ -25,7 +25,8 @@ pub(super) fn number(violations: &mut [Violation], rule: &str, snapshot: &Snapsh
     }
 }
 
-fn endpoint(snapshot: &Snapshot, socket: &Socket) -> String {
+/// What a listener is, from run to run.
+pub(super) fn endpoint(snapshot: &Snapshot, socket: &Socket) -> String {
     let netns = snapshot.details(socket).netns.map_or("", |netns| snapshot.text(netns));
     format!("{}\0{netns}\0{}", socket.transport.name(), snapshot.endpoint(socket))
 }

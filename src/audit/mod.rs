@@ -1,7 +1,7 @@
 //! Policy times snapshot: a verdict for every rule.
 //!
 //! [`audit`] is a pure function. A missing row is only a fact where the snapshot's coverage says so;
-//! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in [`needs`].
+//! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in `needs`.
 
 mod fingerprint;
 mod waive;
@@ -373,7 +373,18 @@ impl State {
         if applies && max.is_some_and(|max| sure > max) {
             let keep = usize::try_from(max.unwrap_or(0)).unwrap_or(usize::MAX);
             let sockets = facts.snapshot.sockets();
-            let extra = self.violating.iter().skip(keep).filter_map(|&socket| {
+            // Tools list sockets in no order that stays, and the same ones should be too many in each
+            // run: those whose endpoints come last.
+            let mut matching = self.violating;
+            matching.sort_by_cached_key(|&socket| {
+                (
+                    sockets.get(socket).map(|socket| fingerprint::endpoint(facts.snapshot, socket)),
+                    socket,
+                )
+            });
+            let mut extra = matching.split_off(keep.min(matching.len()));
+            extra.sort_unstable();
+            let extra = extra.into_iter().filter_map(|socket| {
                 let evidence = Some(sockets.get(socket)?.endpoint_span());
                 Some(Violation::new(Some(socket), evidence, policy))
             });
@@ -422,6 +433,10 @@ pub struct Summary {
     pub hosts: u64,
     /// Hosts whose evidence could not be used.
     pub broken: u64,
+    /// There are warnings, and `--strict` is asked for.
+    pub refused: bool,
+    /// Reports that could not be written, as far as is known when this one ends.
+    pub unwritten: u64,
     /// Listeners seen.
     pub listeners: u64,
     /// A rule at or above `--fail-on` is violated.
@@ -485,7 +500,7 @@ impl Summary {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match () {
-            () if self.broken > 0 || self.is_vacuous() => 2,
+            () if self.broken > 0 || self.unwritten > 0 || self.refused || self.is_vacuous() => 2,
             () if self.failed => 1,
             () if self.undecided => 3,
             () => 0,

@@ -3,7 +3,7 @@
 use super::{RuleRef, RuleResult, Violation};
 use crate::policy::{Action, Facts, Policy};
 use crate::safe;
-use crate::snapshot::{Family, Snapshot, Transport};
+use crate::snapshot::{Family, Transport};
 use crate::truth::Missing;
 
 /// The title of a rule's diagnostics: its summary, or what it asks.
@@ -102,55 +102,52 @@ pub fn message(
     }
 }
 
-/// One missing fact of an undecided rule, in words.
+/// One kind of missing fact of an undecided rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Missed {
     /// The kind.
     pub kind: Missing,
-    /// What is missing, as a clause.
-    pub what: String,
-    /// What supplies it.
-    pub cure: String,
+    /// The transports and families that are not covered for this reason, sorted; empty when it is a
+    /// fact of sockets or of the host.
+    pub tables: Vec<(Transport, Family)>,
 }
 
 /// What a rule lacks, one entry for each kind of fact, in order.
 #[must_use]
-pub fn missed(result: &RuleResult, snapshot: &Snapshot) -> Vec<Missed> {
-    let mut missed: Vec<Missed> = result
-        .undecided
-        .facts
-        .iter()
-        .map(|kind| Missed { kind, what: kind.what().to_owned(), cure: kind.cure().to_owned() })
-        .collect();
-    for kind in Missing::ALL {
-        let cells: Vec<(Transport, Family)> = result
-            .undecided
-            .coverage
-            .iter()
-            .filter(|(.., reason)| *reason == kind)
-            .map(|&(transport, family, _)| (transport, family))
-            .collect();
-        if !cells.is_empty() && !result.undecided.facts.contains(kind) {
-            missed.push(of_coverage(kind, &cells, snapshot));
-        }
-    }
-    missed.sort();
-    missed
+pub fn missed(result: &RuleResult) -> Vec<Missed> {
+    let undecided = &result.undecided;
+    let of_kind = |kind| {
+        let cells = undecided.coverage.iter().filter(|(.., reason)| *reason == kind);
+        let tables: Vec<_> = cells.map(|&(transport, family, _)| (transport, family)).collect();
+        let lacks = undecided.facts.contains(kind) || !tables.is_empty();
+        lacks.then_some(Missed { kind, tables })
+    };
+    Missing::ALL.into_iter().filter_map(of_kind).collect()
 }
 
-/// `UDP is not covered`, with the command that covers it.
-fn of_coverage(kind: Missing, cells: &[(Transport, Family)], snapshot: &Snapshot) -> Missed {
-    let subject = tables(cells);
-    let what = match kind {
-        Missing::TransportNotShown => format!("the evidence does not cover {subject}"),
-        _ => format!("{subject}: {}", kind.what()),
-    };
-    let cure = match kind {
-        Missing::TransportNotShown => format!("capture with {}", capture_command(cells)),
-        _ => kind.cure().to_owned(),
-    };
-    let _ = snapshot;
-    Missed { kind, what, cure }
+impl Missed {
+    /// What is missing, as a clause: `the evidence does not cover UDP`.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match (self.kind, self.tables.as_slice()) {
+            (kind, []) => kind.what().to_owned(),
+            (Missing::TransportNotShown, of) => {
+                format!("the evidence does not cover {}", tables(of))
+            }
+            (kind, of) => format!("{}: {}", tables(of), kind.what()),
+        }
+    }
+
+    /// What supplies it, as an instruction.
+    #[must_use]
+    pub fn cure(&self) -> String {
+        match (self.kind, self.tables.as_slice()) {
+            (Missing::TransportNotShown, of) if !of.is_empty() => {
+                format!("capture with {}", capture_command(of))
+            }
+            (kind, _) => kind.cure().to_owned(),
+        }
+    }
 }
 
 /// Transports and families in words: `TCP and UDP`, `UDP over IPv6`.

@@ -32,12 +32,16 @@ const HARMLESS: &[&str] = &[
 /// first word, which no reader claims.
 #[must_use]
 pub fn parse(line: &str) -> Vec<Invocation> {
+    parse_nested(line, 0)
+}
+
+fn parse_nested(line: &str, depth: usize) -> Vec<Invocation> {
     let words = words(line);
     let mut calls = Vec::new();
     for list in words.split(|word| matches!(word, Word::Operator(op) if op != "|" && op != "|&")) {
         let mut stages = list.split(|word| matches!(word, Word::Operator(_)));
         let Some(first) = stages.next() else { continue };
-        let mut call = call(&plain(first), 0);
+        let mut call = call(&plain(first), depth);
         for stage in stages {
             let stage = plain(stage);
             let mut stage = stage.iter().map(String::as_str);
@@ -182,6 +186,10 @@ fn call(words: &[String], depth: usize) -> Invocation {
         args: rest.get(1..).unwrap_or_default().to_vec(),
         ..Invocation::default()
     };
+    let one = |calls: Vec<Invocation>, rest: &[String]| match <[Invocation; 1]>::try_from(calls) {
+        Ok([call]) => call,
+        Err(_) => done(rest),
+    };
     let mut inner = loop {
         let Some((first, after)) = rest.split_first() else { break done(rest) };
         let name = base_name(first);
@@ -244,18 +252,18 @@ fn call(words: &[String], depth: usize) -> Invocation {
                     None => after.get(2..).unwrap_or_default(),
                 }
             }
-            "ssh" => skip_options(after, &["-p", "-i", "-l", "-o", "-F", "-J"])
-                .get(1..)
-                .unwrap_or_default(),
+            // A remote shell gets the words joined and takes them apart again.
+            "ssh" if depth < DEPTH => {
+                let options = ["-p", "-i", "-l", "-o", "-F", "-J"];
+                let remote = skip_options(after, &options).get(1..).unwrap_or_default();
+                break one(parse_nested(&remote.join(" "), depth + 1), rest);
+            }
             "chroot" => skip_options(after, &[]).get(1..).unwrap_or_default(),
             "sh" | "bash" | "dash" | "ash" | "zsh" | "script" if depth < DEPTH => {
                 match after.iter().position(|word| word.starts_with('-') && word.ends_with('c')) {
                     Some(at) => {
                         let script = after.get(at + 1).map(String::as_str).unwrap_or_default();
-                        match <[Invocation; 1]>::try_from(parse(script)) {
-                            Ok([call]) => break call,
-                            Err(_) => break done(rest),
-                        }
+                        break one(parse_nested(script, depth + 1), rest);
                     }
                     None => break done(rest),
                 }
@@ -322,7 +330,8 @@ mod tests {
             ("nsenter -t 33 -n netstat -tulpn", "netstat", "-tulpn", false, Some("nsenter")),
             ("docker exec -it web netstat -tulpn", "netstat", "-tulpn", false, Some("web")),
             ("kubectl exec -n prod web-0 -c app -- ss -ltn", "ss", "-ltn", false, Some("pod")),
-            ("ssh -p 22 root@db1 'ss -ltn'", "ss -ltn", "", false, None),
+            ("ssh -p 22 root@db1 'ss -ltn'", "ss", "-ltn", false, None),
+            ("ssh db1 sudo ss -ltn", "ss", "-ltn", true, None),
             ("sh -c 'ss -ltn'", "ss", "-ltn", false, None),
             ("busybox netstat -ltn", "netstat", "-ltn", false, None),
             ("ss -ltn > /tmp/x 2>/dev/null", "ss", "-ltn", false, None),
@@ -348,6 +357,8 @@ mod tests {
         assert_eq!(parse("ss -s ; ss -l && netstat -an").len(), 3);
         assert_eq!(parse("").len(), 0);
         assert_eq!(parse("| ; &&").len(), 0);
+        assert_eq!(one("ssh db1 'ss -ltn | grep 22'").filter.as_deref(), Some("grep"));
+        assert_eq!(parse(&"ssh a ".repeat(100_000)).len(), 1);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub use transcript::{Known, Line, LineRange, Prompt, Transcript};
 
 use crate::snapshot::{Coverage, Snapshot};
 use crate::source::{SourceFile, SourceId, Span};
+use crate::truth::Missing;
 
 /// One input format.
 pub trait CaptureFormat: Sync {
@@ -154,10 +155,20 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
         captures.push(unknown(source, options));
         return captures;
     }
+    if let Some(last) = captures.last_mut().filter(|_| may_be_cut(source.text())) {
+        last.snapshot.coverage = last.snapshot.coverage.spoiled(Missing::CutOff);
+    }
     for capture in &mut captures {
         apply(&mut capture.snapshot, options);
     }
     captures
+}
+
+/// Whether a text ends inside a line, so that lines may be missing behind it. A bare prompt is the end that
+/// a terminal shows.
+fn may_be_cut(text: &str) -> bool {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    !last.is_empty() && transcript::prompt(last).is_none_or(|prompt| !prompt.command.is_empty())
 }
 
 /// Puts what the user says over what the evidence says.

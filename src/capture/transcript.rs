@@ -4,6 +4,7 @@
 //! asks [`Transcript::line`] about every other line. The transcript keeps the command in force, the
 //! network namespace, the host, and the snapshot that is being built.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ pub struct Transcript {
     typed_tables: usize,
     netns: Option<Text>,
     /// Coverage of each namespace met so far: sections of one namespace add up, namespaces do not.
-    covered: Vec<(Option<Text>, Coverage)>,
+    covered: BTreeMap<Option<String>, Coverage>,
     next_host: Option<String>,
     next_announced: bool,
     /// A banner promised the evidence of this host.
@@ -118,7 +119,7 @@ impl Transcript {
             typed: Vec::new(),
             typed_tables: 0,
             netns: None,
-            covered: Vec::new(),
+            covered: BTreeMap::new(),
             next_host: None,
             next_announced: false,
             announced: false,
@@ -325,16 +326,9 @@ impl Transcript {
     pub fn end_table(&mut self, coverage: Coverage) {
         self.tables += 1;
         self.typed_tables += 1;
-        let name = |text: Option<Text>| text.map(|text| self.builder.snapshot().text(text));
-        let here = name(self.netns);
-        match self.covered.iter().position(|(netns, _)| name(*netns) == here) {
-            Some(at) => {
-                if let Some((_, covered)) = self.covered.get_mut(at) {
-                    *covered = covered.best(coverage);
-                }
-            }
-            None => self.covered.push((self.netns, coverage)),
-        }
+        let name = self.netns.map(|text| self.builder.snapshot().text(text).to_owned());
+        let covered = self.covered.entry(name).or_insert(coverage);
+        *covered = covered.best(coverage);
     }
 
     /// Says which format read something and why.
@@ -376,11 +370,7 @@ impl Transcript {
         }
         let mut snapshot = builder.finish();
         snapshot.origin.format = format.unwrap_or_default().to_owned();
-        snapshot.coverage = covered
-            .into_iter()
-            .map(|(_, coverage)| coverage)
-            .reduce(Coverage::worst)
-            .unwrap_or_default();
+        snapshot.coverage = covered.into_values().reduce(Coverage::worst).unwrap_or_default();
         Some(Capture::new(snapshot, issues, detection))
     }
 

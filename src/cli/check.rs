@@ -9,7 +9,7 @@ use super::output::{Output, Screen};
 use super::policies;
 use crate::audit::{Summary, Threshold, audit, waive};
 use crate::capture::{Capture, Severity as IssueSeverity};
-use crate::policy::{Globs, Policy, PolicyError, Severity, suggestion};
+use crate::policy::{Globs, Policy, PolicyError, Rule, Severity, suggestion};
 use crate::report::diagnostic::{Level, Shown};
 use crate::report::{self, HostReport, REPORTERS, Run, policy_error};
 use crate::snapshot::Grade;
@@ -87,7 +87,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             "there are warnings, and `--strict` is asked for",
             "`--verbose` shows all of them",
         ));
-        judge.summary.broken += 1;
+        judge.summary.refused = true;
     }
     if count > 0 && judge.summary.hosts > 0 && judge.summary.is_vacuous() {
         errors.push(CliError::new(
@@ -96,7 +96,6 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             "look at `hosts` and at the names of the hosts: `socklint list` shows them",
         ));
     }
-    let mut written = true;
     if args.verbose || args.strict {
         for (waiver, _) in policy.waivers.iter().zip(&judge.waivers).filter(|(_, used)| !**used) {
             let shown = Shown::new(Level::Warning, "the waiver matched no violation in this run")
@@ -106,16 +105,20 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             screen.say(&shown);
         }
     }
-    for output in outputs {
+    // Standard output comes last, so that it knows of every file that could not be written, and each
+    // file knows of those that could not even be begun.
+    judge.summary.unwritten = outputs.iter().filter(|output| output.is_lost()).count() as u64;
+    for output in outputs.into_iter().rev() {
+        let lost = output.is_lost();
         if let Err(error) = output.finish(&run, &judge.summary) {
+            judge.summary.unwritten += u64::from(!lost);
             errors.push(error);
-            written = false;
         }
     }
     for error in &errors {
         screen.complain(error);
     }
-    Ok(if written { judge.summary.exit_code() } else { 2 })
+    Ok(judge.summary.exit_code())
 }
 
 /// Judges hosts one after the other and keeps count.
@@ -157,11 +160,21 @@ impl<'a> Judge<'a> {
         HostReport { snapshot, issues, detection, results }
     }
 
+    /// Whether a rule of the user's own files matched nothing: of a built-in policy that is the rule.
+    fn unmatched(&self) -> bool {
+        let Policy { rules, sources, .. } = self.run.policy;
+        let own = |rule: &Rule| {
+            let file = sources.get(rule.at.source);
+            file.is_some_and(|file| !file.name().starts_with("builtin:"))
+        };
+        rules.iter().zip(&self.matched).any(|(rule, &matched)| !matched && own(rule))
+    }
+
     /// Whether there is anything that `--strict` minds.
     fn warned(&self, warnings: &[PolicyError]) -> bool {
         !warnings.is_empty()
             || self.capture_warnings
-            || self.matched.contains(&false)
+            || self.unmatched()
             || self.waivers.contains(&false)
     }
 }

@@ -100,6 +100,14 @@ impl Output {
         self.write(|reporter, out| reporter.host(run, host, out));
     }
 
+    /// Whether it is known already that the report cannot be written.
+    pub(super) fn is_lost(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| match self.target {
+            Target::Screen(_) => fault.kind() != io::ErrorKind::BrokenPipe,
+            Target::File { .. } => true,
+        })
+    }
+
     /// Ends the report.
     ///
     /// # Errors

@@ -11,7 +11,8 @@ use crate::audit::{
 use crate::capture::{CaptureIssue, Severity as IssueSeverity};
 use crate::policy::Severity;
 use crate::safe;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Family, Snapshot, Transport};
+use crate::truth::Missing;
 
 pub(super) struct Human;
 
@@ -41,7 +42,7 @@ struct HumanReport {
     shown: usize,
     hidden: usize,
     /// Rules and hosts that a missing fact keeps undecided.
-    unknown: BTreeMap<Missed, Touched>,
+    unknown: BTreeMap<Missing, Touched>,
     /// Rules and how often they matched, for `--verbose`.
     vacuous: Vec<u64>,
     /// Hosts so far.
@@ -50,6 +51,7 @@ struct HumanReport {
 
 #[derive(Default)]
 struct Touched {
+    tables: BTreeSet<(Transport, Family)>,
     rules: BTreeSet<RuleRef>,
     /// The first few, and how many there are.
     hosts: Vec<String>,
@@ -115,8 +117,9 @@ impl Reporter for HumanReport {
             if result.verdict != Verdict::Unknown {
                 continue;
             }
-            for missed in missed(result, &host.snapshot) {
-                let touched = self.unknown.entry(missed).or_default();
+            for Missed { kind, tables } in missed(result) {
+                let touched = self.unknown.entry(kind).or_default();
+                touched.tables.extend(tables);
                 touched.rules.insert(result.rule);
                 if touched.last_host != Some(self.hosts) {
                     touched.last_host = Some(self.hosts);
@@ -199,14 +202,15 @@ impl HumanReport {
             return Ok(());
         }
         let width = self.style.width.unwrap_or(100).max(40);
-        for (missed, touched) in &self.unknown {
+        for (&kind, touched) in &self.unknown {
+            let missed = Missed { kind, tables: touched.tables.iter().copied().collect() };
             let rules = match touched.rules.len() {
                 1 => "1 rule".to_owned(),
                 count => format!("{count} rules"),
             };
             let head = self.colour("unknown", "1;33");
-            let mut lines = vec![format!("{rules}: {}", missed.what)];
-            lines.push(format!("to decide: {}", missed.cure));
+            let mut lines = vec![format!("{rules}: {}", missed.what())];
+            lines.push(format!("to decide: {}", missed.cure()));
             let ids = touched.rules.iter().map(|rule| rule.id(run.policy));
             lines.push(format!("rules: {}", listed(ids, touched.rules.len())));
             if summary.hosts > 1 {
@@ -248,6 +252,14 @@ impl HumanReport {
                 count(summary.broken, "capture", "captures")
             ));
         }
+        if summary.hosts == 0 {
+            let result = self.colour("not audited", "1;31");
+            let why = match summary.broken {
+                0 => "there is no evidence".to_owned(),
+                broken => format!("{} could not be read", count(broken, "capture", "captures")),
+            };
+            return writeln!(out, "{result}: {why} (exit code {})", summary.exit_code());
+        }
         writeln!(out, "{}", parts.join(", "))?;
         let verdicts: Vec<String> = Verdict::ALL
             .into_iter()
@@ -283,7 +295,7 @@ impl HumanReport {
             0 => self.colour("passed", "1;32"),
             1 => self.colour("failed", "1;31"),
             3 => self.colour("undecided", "1;33"),
-            _ => self.colour("not audited", "1;31"),
+            _ => self.colour("not whole", "1;31"),
         };
         writeln!(out, "{result}: {found} (exit code {})", summary.exit_code())
     }

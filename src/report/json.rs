@@ -73,7 +73,22 @@ struct ResultDocument<'a> {
     severity: &'static str,
     reason: Option<String>,
     missing: Vec<MissingDocument>,
-    violations: Vec<ViolationDocument<'a>>,
+    violations: Violations<'a>,
+}
+
+/// The violations of a rule, each a [`ViolationDocument`] that is made when it is written.
+struct Violations<'a> {
+    run: &'a Run<'a>,
+    host: &'a HostReport,
+    result: &'a RuleResult,
+}
+
+impl Serialize for Violations<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { run, host, result } = *self;
+        let document = |violation| violation_document(run, host, result, violation);
+        serializer.collect_seq(result.violations.iter().map(document))
+    }
 }
 
 /// A missing fact: its id, what it is, and what supplies it.
@@ -204,7 +219,7 @@ impl Reporter for JsonReport {
     }
 }
 
-fn host_document<'a>(run: &Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
+fn host_document<'a>(run: &'a Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
     let snapshot = &host.snapshot;
     HostDocument {
         host: snapshot.host.name.as_deref(),
@@ -230,14 +245,14 @@ fn host_document<'a>(run: &Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
 }
 
 fn result_document<'a>(
-    run: &Run<'a>,
+    run: &'a Run<'a>,
     host: &'a HostReport,
     result: &'a RuleResult,
 ) -> ResultDocument<'a> {
-    let missed = missed(result, &host.snapshot);
+    let missed = missed(result);
     let reason = (result.verdict == Verdict::Unknown).then(|| {
         let sentences: Vec<String> =
-            missed.iter().map(|missed| format!("{}; {}", missed.what, missed.cure)).collect();
+            missed.iter().map(|missed| format!("{}; {}", missed.what(), missed.cure())).collect();
         sentences.join(". ")
     });
     ResultDocument {
@@ -249,15 +264,11 @@ fn result_document<'a>(
             .into_iter()
             .map(|missed| MissingDocument {
                 id: missed.kind.id(),
-                what: missed.what,
-                cure: missed.cure,
+                what: missed.what(),
+                cure: missed.cure(),
             })
             .collect(),
-        violations: result
-            .violations
-            .iter()
-            .map(|violation| violation_document(run, host, result, violation))
-            .collect(),
+        violations: Violations { run, host, result },
     }
 }
 

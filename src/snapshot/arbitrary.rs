@@ -208,7 +208,9 @@ fn add(builder: &mut Builder, raw: RawSocket) {
     };
     for (name, pid, fd, kind) in raw.owners {
         let name = name.map(|name| name.add(builder));
-        builder.owner(Owner { name, pid, fd, kind, at: At::default() });
+        // Some owners have an executable, with whatever name came by.
+        let exe = name.filter(|_| pid.is_some_and(|pid| pid % 2 == 0));
+        builder.owner(Owner { name, pid, fd, kind, exe, at: At::default() });
     }
     socket.owners_missing = raw.owners_missing;
     if let Some((texts, uid, inode, line)) = raw.details {

@@ -55,6 +55,12 @@ impl Builder {
         Text { start: start | Text::POOLED, len: to_u32(text.len()) }
     }
 
+    /// Makes room for so many sockets with one owner each.
+    pub fn reserve(&mut self, sockets: usize) {
+        self.snapshot.sockets.reserve(sockets);
+        self.snapshot.owners.reserve(sockets);
+    }
+
     /// Adds an owner of the socket that comes next.
     pub fn owner(&mut self, owner: Owner) {
         self.snapshot.owners.push(owner);

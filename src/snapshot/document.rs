@@ -32,9 +32,21 @@ pub struct SnapshotDocument<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub coverage_missing: BTreeMap<String, &'static str>,
     /// The listeners, in the order of the evidence.
-    pub sockets: Vec<SocketDocument<'a>>,
+    pub sockets: Sockets<'a>,
     /// The interfaces, or `null` when the evidence does not say.
     pub interfaces: Option<Vec<InterfaceDocument<'a>>>,
+}
+
+/// The listeners of a snapshot, each a [`SocketDocument`] that is made when it is written: 50,000 of
+/// them at once would take more memory than the capture.
+#[derive(Debug)]
+pub struct Sockets<'a>(&'a Snapshot);
+
+impl Serialize for Sockets<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer
+            .collect_seq(self.0.sockets().iter().map(|socket| SocketDocument::new(self.0, socket)))
+    }
 }
 
 /// The host of a snapshot.
@@ -135,6 +147,9 @@ pub struct ProcessDocument<'a> {
     /// What the name is, where it is not the kernel's name, whole: `comm-cut`, `argv`, `argv-cut`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name_kind: Option<&'static str>,
+    /// Path of the executable. Left out when not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe: Option<&'a str>,
 }
 
 /// One interface.
@@ -169,11 +184,7 @@ impl<'a> SnapshotDocument<'a> {
             source: SourceDocument::new(snapshot),
             coverage: coverage(&snapshot.coverage),
             coverage_missing: coverage_missing(&snapshot.coverage),
-            sockets: snapshot
-                .sockets()
-                .iter()
-                .map(|socket| SocketDocument::new(snapshot, socket))
-                .collect(),
+            sockets: Sockets(snapshot),
             interfaces: snapshot.interfaces.as_ref().map(|interfaces| {
                 interfaces
                     .iter()
@@ -308,6 +319,7 @@ impl<'a> ProcessDocument<'a> {
                 .into_iter()
                 .find(|(kind, _)| *kind == owner.kind)
                 .map(|(_, name)| name),
+            exe: owner.exe.map(|exe| snapshot.text(exe)),
         }
     }
 }

@@ -185,6 +185,8 @@ pub struct Owner {
     pub fd: Option<u32>,
     /// What the name is, which decides what a comparison with it proves.
     pub kind: NameKind,
+    /// Path of the executable, where the evidence shows it.
+    pub exe: Option<Text>,
     /// Where the name stands.
     pub at: At,
 }

@@ -1,6 +1,14 @@
 //! The policy language held to what is written about it: JSON Schemas, faulty policies, and the
 //! examples of the documentation.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod bad;
 mod pages;
 mod schema;

@@ -603,6 +603,7 @@ impl Reader<'_> {
             pid: number(bytes, &(start..start + digits)).and_then(|pid| u32::try_from(pid).ok()),
             fd: None,
             kind: if cut { NameKind::ArgvCut } else { NameKind::Argv },
+            exe: None,
             at: At::new(name),
         });
         held

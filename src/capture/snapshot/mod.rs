@@ -251,7 +251,7 @@ shapes! {
     SocketShape: transport state address address_text port port_text interface scope processes
         v6only uid user inode unit container cgroup netns presumed missing line;
     MissingShape: address port interface processes;
-    ProcessShape: name pid fd name_kind;
+    ProcessShape: name pid fd name_kind exe;
     InterfaceShape: name addresses;
 }
 
@@ -620,6 +620,7 @@ impl<'a> Reader<'a> {
             pid: self.plain(shape.pid, "`pid` must be a number or null"),
             fd: self.plain(shape.fd, "`fd` must be a number or null"),
             kind,
+            exe: self.handle(shape.exe, "exe"),
             at: self.first_at([shape.name.value(), Some(value), None]),
         })
     }

@@ -327,6 +327,11 @@ impl Asked {
         }
     }
 
+    /// Whether sockets that are no listeners are all that is selected of a transport.
+    pub(super) fn leaves_out(&self, transport: Transport) -> bool {
+        if transport.is_stream() { !self.listen } else { !self.unconn }
+    }
+
     /// Whether a row of this transport can come from this command.
     pub(super) fn allows(&self, transport: Transport, mptcp: bool) -> bool {
         // Raw rows of protocols 6 and 17 are named `tcp` and `udp`, UDP rows `tcp` by iproute2 3.7 to 3.13.

@@ -65,20 +65,36 @@ impl Cursor<'_> {
 
     #[inline]
     fn skip_blanks(&mut self) {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        self.at += rest.iter().take_while(|&&byte| byte == b' ').count();
+        const BLANKS: u64 = u64::from_le_bytes(*b"        ");
+        // Padding is long: eight bytes at a time.
+        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+            let other = u64::from_le_bytes(*chunk) ^ BLANKS;
+            if other != 0 {
+                self.at += other.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+        while self.peek() == Some(b' ') {
+            self.at += 1;
+        }
     }
 
     /// A decimal number of at most nine digits.
     #[inline]
     fn number(&mut self) -> Option<u32> {
         let mut value: u32 = 0;
-        let start = self.at;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            value = value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'));
-            self.at += 1;
+        let mut len = 0;
+        for byte in self.bytes.get(self.at..)?.iter().take(10) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            value = value.wrapping_mul(10).wrapping_add(u32::from(digit));
+            len += 1;
         }
-        (1..=9).contains(&(self.at - start)).then_some(value)
+        self.at += len;
+        (1..=9).contains(&len).then_some(value)
     }
 
     #[inline]
@@ -159,13 +175,8 @@ impl Cursor<'_> {
         self.eat(b"(\"")?;
         let start = self.at;
         let name = self.bytes.get(start..)?;
-        let len = name
-            .iter()
-            .take(17)
-            .take_while(|&&byte| {
-                (0x20..0x7F).contains(&byte) && !matches!(byte, b'"' | b'(' | b')')
-            })
-            .count();
+        let plain = |byte: &&u8| matches!(**byte, b' ' | b'!' | b'#'..=b'\'' | b'*'..=b'~');
+        let len = name.iter().take(17).take_while(plain).count();
         if len > 15 {
             return None;
         }
@@ -177,7 +188,7 @@ impl Cursor<'_> {
         let at = At::new(start..start + len);
         // A name of 15 bytes may be cut by the kernel, an empty one by ss; see proc(5).
         let kind = if len == 15 || len == 0 { NameKind::CommCut } else { NameKind::Comm };
-        Some(Owner { name: None, pid: Some(pid), fd: Some(fd), kind, at })
+        Some(Owner { name: None, pid: Some(pid), fd: Some(fd), kind, exe: None, at })
     }
 
     #[inline]
@@ -211,7 +222,7 @@ fn read(bytes: &[u8], start: usize, builder: &mut Builder) -> Option<Fast> {
     let tcp = match cursor.peek()? {
         b't' => cursor.eat(b"tcp ").map(|()| Some(true))?,
         b'u' => cursor.eat(b"udp ").map(|()| Some(false))?,
-        b'L' | b'U' => None,
+        b'L' => None,
         _ => return None,
     };
     cursor.skip_blanks();

@@ -54,6 +54,21 @@ impl<'a> Logical<'a> {
         }
     }
 
+    /// The length so far, to come back to.
+    pub(super) fn mark(&self) -> (usize, usize, LineRange) {
+        (self.text.len(), self.pieces.len(), self.last)
+    }
+
+    /// Forgets the lines that were added since a mark.
+    pub(super) fn back_to(&mut self, mark: (usize, usize, LineRange)) {
+        let (len, pieces, last) = mark;
+        if len < self.text.len() {
+            self.text.to_mut().truncate(len);
+        }
+        self.pieces.truncate(pieces.max(1));
+        self.last = last;
+    }
+
     /// How many lines it has.
     pub(super) fn lines(&self) -> usize {
         self.pieces.len().max(1)

@@ -7,8 +7,8 @@
 //!
 //! Every column but the addresses can be missing, `*` changes its meaning with the version, narrow
 //! screens break rows anywhere, and process names and unix paths may hold whole rows. Clean rows are
-//! read by [`fast`], all others by [`row`] from [`logical`] lines; [`signs`] tells how old the ss was,
-//! [`coverage`] what its tables would have shown.
+//! read by `fast`, all others by `row` from `logical` lines; `signs` tells how old the ss was,
+//! `coverage` what its tables would have shown.
 //! Source: iproute2, `misc/ss.c` from 2.6.32 to 7.0; ss(8).
 
 mod coverage;

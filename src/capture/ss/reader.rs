@@ -26,6 +26,8 @@ const ENTRY_LINES: usize = 20;
 const EXTRA_LINES: usize = 64;
 /// The longest path of a unix socket and what ss prints behind it: unix(7), `sun_path`.
 const UNIX_PATH: usize = 160;
+/// Rows that room is made for at once.
+const MOST_RESERVED: usize = 1 << 20;
 /// Lines that are looked at for the width of the screen.
 const WIDTH_LINES: usize = 4096;
 
@@ -101,6 +103,9 @@ enum Verdict {
 impl<'t, 'a> Reader<'t, 'a> {
     pub(super) fn new(transcript: &'t mut Transcript, text: &'a str, fast: bool) -> Self {
         let section = transcript.builder().snapshot().sockets().len();
+        // A clean row has some 80 bytes and more; what is reserved and not used costs nothing.
+        let rest = text.len().saturating_sub(transcript.position());
+        transcript.builder().reserve((rest / 80).min(MOST_RESERVED));
         let netns = transcript.netns();
         let fast = fast && transcript.prefix().is_empty();
         Self {
@@ -123,7 +128,7 @@ impl<'t, 'a> Reader<'t, 'a> {
     /// Reads until the text ends or another format or host begins.
     pub(super) fn run(mut self) {
         while !self.transcript.at_end() {
-            if self.fast && self.fast_row() {
+            if self.fast && self.fast_rows() {
                 continue;
             }
             let line = self.transcript.line_at(self.transcript.position());
@@ -142,72 +147,48 @@ impl<'t, 'a> Reader<'t, 'a> {
 
     // ---- clean rows ------------------------------------------------------------------------------
 
-    /// Reads a clean row at the position; false when there is none.
-    #[inline]
-    fn fast_row(&mut self) -> bool {
+    /// Reads clean rows from the position on; false when there is none.
+    fn fast_rows(&mut self) -> bool {
         let start = self.transcript.position();
         let Some(table) = &mut self.table else { return false };
+        // A headerless table has rows of any shape; those of a header must have its columns.
+        let netid =
+            table.columns.is_none_or(|columns| columns.netid && columns.state && columns.queues);
+        let bare =
+            table.columns.is_none_or(|columns| !columns.netid && columns.state && columns.queues);
         if table.wrapped || start < self.unix_guard || self.unknown.is_some() {
             return false;
         }
-        let columns = table.columns.unwrap_or_default();
-        let Some(found) = fast::row(self.text.as_bytes(), start, self.transcript.builder()) else {
-            return false;
+        let asks = |transport| {
+            netid
+                && table.asked.as_ref().is_none_or(|asked| {
+                    asked.only_family().is_none() && asked.allows(transport, false)
+                })
         };
-        let transport = match (found.tcp, found.listen) {
-            (Some(true), true) => Transport::Tcp,
-            (Some(false), false) => Transport::Udp,
-            _ => {
-                self.transcript.builder().forget_owners();
-                return false;
-            }
-        };
-        let fits = columns.netid && columns.state && columns.queues;
-        let allowed = table
-            .asked
-            .as_ref()
-            .is_none_or(|asked| asked.only_family().is_none() && asked.allows(transport, false));
-        if !fits || !allowed {
-            self.transcript.builder().forget_owners();
-            return false;
-        }
-        self.commit(&found, transport, start);
-        self.transcript.set_position(found.next);
-        true
-    }
-
-    fn commit(&mut self, found: &Fast, transport: Transport, start: usize) {
-        let Some(table) = &mut self.table else { return };
-        self.signs =
-            self.signs.and(Signs::of_addresses(found.host, found.peer, found.zone.is_some()));
-        if found.users {
-            self.signs = self.signs.and(Signs::DEVICE);
-            table.users = true;
-        } else {
-            table.hidden = true;
-        }
-        see(&mut table.seen, found.host, transport);
+        let (tcp, udp) = (asks(Transport::Tcp), asks(Transport::Udp));
+        // Only without a command: what one says of the transport is for the exact reader to weigh.
+        let bare = bare && table.asked.is_none();
         let builder = self.transcript.builder();
-        let mut socket = Socket::new(transport, builder.source(), At::new(start..found.end));
-        socket.address = match found.host {
-            Host::Ip(ip, _) => Address::Ip(ip),
-            Host::Star | Host::Name => Address::Star,
-        };
-        socket.port = Port::Number(found.port);
-        if let Some(zone) = &found.zone {
-            socket.device = Device::Named(builder.text(At::new(zone.clone())));
+        let bytes = self.text.as_bytes();
+        let mut at = start;
+        let mut signs = self.signs;
+        while let Some(found) = fast::row(bytes, at, builder) {
+            let transport = match (found.tcp, found.listen) {
+                (Some(true), true) if tcp => Transport::Tcp,
+                (Some(false), false) if udp => Transport::Udp,
+                (None, true) if bare => Transport::Tcp,
+                _ => {
+                    builder.forget_owners();
+                    break;
+                }
+            };
+            commit(&found, transport, at, table, &mut signs, self.netns, builder);
+            at = found.next;
         }
-        let address_end = found.zone.as_ref().map_or(found.host_at.end, |zone| zone.end);
-        socket.address_at = At::new(found.host_at.start..address_end);
-        socket.port_at = At::new(found.port_at.clone());
-        if found.users {
-            socket.owners_missing = None;
-        }
-        if let Some(netns) = self.netns {
-            builder.details(&mut socket, Details { netns: Some(netns), ..Details::default() });
-        }
-        builder.socket(socket);
-        self.kinds.1 = true;
+        self.signs = signs;
+        self.kinds.1 |= at > start;
+        self.transcript.set_position(at);
+        at > start
     }
 
     // ---- lines -----------------------------------------------------------------------------------
@@ -222,6 +203,9 @@ impl<'t, 'a> Reader<'t, 'a> {
         if let Some((columns, next)) = self.header(line) {
             self.flush_unknown(false);
             self.begin_table(Some(columns), next);
+            if let (true, Some(table)) = (next > line.next, &mut self.table) {
+                table.wrapped = true;
+            }
             self.foreign = false;
             self.transcript.set_position(next);
             if !self.terminated(next) {
@@ -498,8 +482,11 @@ impl<'t, 'a> Reader<'t, 'a> {
         let columns = self.table.as_ref().and_then(|table| table.columns);
         match row::parse(logical.text(), columns) {
             Shape::Row(row) => {
-                if line.start < self.unix_guard && self.unix_tail_follows(logical.last.next) {
+                if line.start < self.unix_guard
+                    && let Some(end) = self.unix_tail(logical.last.next)
+                {
                     self.forged(line);
+                    self.transcript.set_position(end);
                     return;
                 }
                 if !logical.last.terminated {
@@ -547,21 +534,21 @@ impl<'t, 'a> Reader<'t, 'a> {
         self.transcript.issue(IssueKind::ForgedRow, line.start..line.end, message);
     }
 
-    /// Whether the end of a unix row follows within the length of a path.
-    fn unix_tail_follows(&self, from: usize) -> bool {
+    /// Where the line ends that holds the end of a unix row, if one follows within the length of a path.
+    fn unix_tail(&self, from: usize) -> Option<usize> {
         let mut at = from;
         while at < self.text.len() && at < from + UNIX_PATH {
             let line = self.transcript.line_at(at);
             let text = self.content(line);
             if row::is_unix_tail(text) {
-                return true;
+                return Some(line.next);
             }
-            if !text.trim().is_empty() && text.starts_with("u_") {
-                return false;
+            if text.starts_with("u_") {
+                return None;
             }
             at = line.next;
         }
-        false
+        None
     }
 
     /// Passes by a row of another table with the lines that belong to it.
@@ -664,7 +651,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         while logical.lines() < COLUMN_LINES && logical.last.next < self.text.len() {
             let next = self.transcript.line_at(logical.last.next);
             let text = self.content(next);
-            if text.trim().is_empty() || self.begins(next) {
+            if self.begins(next) {
                 return None;
             }
             let glue = match separator {
@@ -693,8 +680,8 @@ impl<'t, 'a> Reader<'t, 'a> {
         from: &Logical<'a>,
         resume: usize,
     ) -> Result<Logical<'a>, Logical<'a>> {
-        let mut sure = from.clone();
         let mut logical = from.clone();
+        let mut sure = logical.mark();
         let mut resume = resume;
         let mut since = 0;
         while logical.last.next < self.text.len() && since < ENTRY_LINES {
@@ -710,29 +697,31 @@ impl<'t, 'a> Reader<'t, 'a> {
                 Scan::Closed(end) => {
                     let readable =
                         users::entries(logical.text(), resume, end).all(|entry| entry.is_some());
-                    return if readable { Ok(logical) } else { Err(sure) };
+                    if readable {
+                        return Ok(logical);
+                    }
+                    break;
                 }
                 Scan::Open(whole) => {
                     if whole > resume {
                         let readable = users::entries(logical.text(), resume, whole)
                             .all(|entry| entry.is_some());
                         if !readable {
-                            return Err(sure);
+                            break;
                         }
                         resume = whole;
                         since = 0;
-                        sure = logical.clone();
+                        sure = logical.mark();
                     }
                 }
-                Scan::Bad(_) => return Err(sure),
+                Scan::Bad(_) => break,
             }
         }
         // The text ends inside the users: all of it belongs to them.
-        if logical.last.next >= self.text.len() && !logical.last.terminated {
-            Err(logical)
-        } else {
-            Err(sure)
+        if logical.last.next < self.text.len() || logical.last.terminated {
+            logical.back_to(sure);
         }
+        Err(logical)
     }
 
     /// Adds lines of users and extra texts behind a whole row.
@@ -746,9 +735,10 @@ impl<'t, 'a> Reader<'t, 'a> {
             let text = self.content(next);
             let trimmed = text.trim_start();
             let named = trimmed.starts_with(users::OPEN) || row::is_extra(text);
-            let wrapped = self.table.as_ref().is_some_and(|table| table.wrapped)
-                && !trimmed.is_empty()
-                && self.is_full(logical.last)
+            let known = self.table.as_ref().is_some_and(|table| table.wrapped);
+            let wrapped = !trimmed.is_empty()
+                && (known || is_cut(logical.text(), text))
+                && self.content(logical.last).chars().count() == self.width().0
                 && !self.begins(next);
             if !named && !wrapped {
                 break;
@@ -757,7 +747,12 @@ impl<'t, 'a> Reader<'t, 'a> {
             let glue = if wrapped && !named && !text.starts_with(' ') { "" } else { " " };
             longer.push(glue, text, next);
             match row::parse(longer.text(), columns) {
-                Shape::Row(_) => logical = longer,
+                Shape::Row(_) => {
+                    logical = longer;
+                    if let (true, Some(table)) = (wrapped, &mut self.table) {
+                        table.wrapped = true;
+                    }
+                }
                 Shape::OpenUsers(resume) => match self.join_users(&longer, resume) {
                     Ok(joined) => logical = joined,
                     Err(joined) => return joined,
@@ -914,6 +909,61 @@ impl<'t, 'a> Reader<'t, 'a> {
     }
 }
 
+/// Adds a clean row that begins at `start`.
+#[inline]
+fn commit(
+    found: &Fast,
+    transport: Transport,
+    start: usize,
+    table: &mut Table,
+    signs: &mut Signs,
+    netns: Option<Text>,
+    builder: &mut Builder,
+) {
+    *signs = signs.and(Signs::of_addresses(found.host, found.peer, found.zone.is_some()));
+    if found.users {
+        *signs = signs.and(Signs::DEVICE);
+        table.users = true;
+    } else {
+        table.hidden = true;
+    }
+    see(&mut table.seen, found.host, transport);
+    let mut socket = Socket::new(transport, builder.source(), At::new(start..found.end));
+    socket.address = match found.host {
+        Host::Ip(ip, _) => Address::Ip(ip),
+        Host::Star | Host::Name => Address::Star,
+    };
+    socket.port = Port::Number(found.port);
+    if found.tcp.is_none() {
+        socket.transport_inferred = true;
+        table.seen.stream = true;
+    }
+    let mut address_end = found.host_at.end;
+    if let Some(zone) = &found.zone {
+        socket.device = Device::Named(builder.text(At::new(zone.clone())));
+        address_end = zone.end;
+    }
+    socket.address_at = At::new(found.host_at.start..address_end);
+    socket.port_at = At::new(found.port_at.clone());
+    if found.users {
+        socket.owners_missing = None;
+    }
+    if netns.is_some() {
+        builder.details(&mut socket, Details { netns, ..Details::default() });
+    }
+    builder.socket(socket);
+}
+
+/// Whether a line break stands inside a text behind the peer.
+fn is_cut(line: &str, next: &str) -> bool {
+    let last = line.rsplit(row::is_blank).next().unwrap_or_default();
+    let first = next.split(row::is_blank).next().unwrap_or_default();
+    let glued = format!("{last}{first}");
+    !first.is_empty()
+        && !last.is_empty()
+        && (glued.starts_with(users::OPEN) || row::is_extra(&glued))
+}
+
 /// Whether a row has the columns of the header.
 fn fits(shape: &Shape, columns: Option<Columns>) -> bool {
     let (Shape::Row(row), Some(columns)) = (shape, columns) else { return true };
@@ -957,7 +1007,7 @@ fn verdict(row: &Row, text: &str, table: &mut Table, signs: Signs, decided: bool
     let free = port_text(text, &row.peer) == "*";
     let port = port_text(text, &row.local);
     let only = table.asked.as_ref().filter(|_| !table.seen.contradiction);
-    let only = only.and_then(|asked| Some((asked.only_transport()?, asked.known)));
+    let only = only.and_then(|asked| Some((asked.only_transport()?, asked)));
     match (row.netid, row.state) {
         (_, Some(State::Connected)) => {
             table.seen.stream |= row.netid.is_none();
@@ -1000,14 +1050,16 @@ fn verdict(row: &Row, text: &str, table: &mut Table, signs: Signs, decided: bool
             if !free && state != Some(State::Listen) {
                 return Verdict::Skip;
             }
-            if let Some(((transport, mptcp), how)) = only {
+            if let Some(((transport, mptcp), asked)) = only {
                 let right = match state {
+                    // `-B`, `state established`: no listener has such a row.
+                    None if asked.leaves_out(transport) => return Verdict::Skip,
                     Some(State::Listen) => transport.is_stream(),
                     Some(State::Unconn) => !transport.is_stream(),
                     Some(State::Connected) | None => true,
                 };
                 if right {
-                    let inferred = how != Known::Proven;
+                    let inferred = asked.known != Known::Proven;
                     return Verdict::Listener { transport, inferred, mptcp };
                 }
                 if state == Some(State::Unconn) {
@@ -1142,6 +1194,7 @@ fn owners(users: &Users, logical: &Logical<'_>, builder: &mut Builder) -> Owners
             pid: Some(entry.pid),
             fd: Some(entry.fd),
             kind: if cut { NameKind::CommCut } else { NameKind::Comm },
+            exe: None,
             at,
         });
         found.signs = found.signs.and(if entry.old { Signs::OLD } else { Signs::DEVICE });

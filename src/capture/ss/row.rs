@@ -277,10 +277,11 @@ fn parse_from(
     let Some(local) = local else { return netlink(text, local_at, peer_at, queues) };
     let peer_text = text.get(peer_at.clone()).unwrap_or_default();
     let Some(peer) = endpoint(peer_text, peer_at.start) else {
-        if word(text, peer_at.end).is_none() && may_be_cut(peer_text) && peer_text != "*" {
-            return Shape::Columns;
-        }
-        return netlink(text, local_at, peer_at, queues);
+        let last = word(text, peer_at.end).is_none();
+        return match netlink(text, local_at, peer_at, queues) {
+            Shape::Not if last && may_be_cut(peer_text) => Shape::Columns,
+            shape => shape,
+        };
     };
     if stateless
         && word(text, peer_at.end)
@@ -590,9 +591,9 @@ mod tests {
             ("\u{a0}LISTEN\u{a0}0 128 0.0.0.0:22\u{a0}0.0.0.0:*", "0.0.0.0", None, "22"),
         ] {
             let row = row(text);
-            assert_eq!(&text[row.local.host_at.clone()], host, "{text}");
-            assert_eq!(row.local.zone.clone().map(|zone| &text[zone]), zone, "{text}");
-            assert_eq!(&text[row.local.port.clone()], port, "{text}");
+            assert_eq!(text.get(row.local.host_at.clone()), Some(host), "{text}");
+            assert_eq!(row.local.zone.clone().and_then(|zone| text.get(zone)), zone, "{text}");
+            assert_eq!(text.get(row.local.port.clone()), Some(port), "{text}");
         }
     }
 
@@ -637,7 +638,7 @@ mod tests {
         assert_eq!(row.extras.uid, Some(102));
         assert_eq!(row.extras.inode, Some(40772));
         assert_eq!(row.extras.v6only, Some(false));
-        assert_eq!(row.extras.cgroup.map(|at| &text[at]), Some("/x.slice/y"));
+        assert_eq!(row.extras.cgroup.and_then(|at| text.get(at)), Some("/x.slice/y"));
         assert!(row.extras.extended);
     }
 }

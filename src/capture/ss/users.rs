@@ -2,8 +2,7 @@
 //!
 //! Entries are `("NAME",pid=N[,tid=N][,proc_ctx=CONTEXT],fd=N[,sock_ctx=CONTEXT])`, before iproute2
 //! 3.14 `("NAME",N,N)`. A process chooses its own name, so an entry is read from its end; ss itself
-//! reads a name up to the first `)` (`/proc/PID/stat`, `%[^)]`), so no name holds one and the first `)`
-//! ends an entry. Source: iproute2, `misc/ss.c`, `user_ent_hash_build` and `find_entry`.
+//! reads a name up to the first `)` (`/proc/PID/stat`, `%[^)]`), so no name of its holds one. Source: iproute2, `misc/ss.c`, `user_ent_hash_build` and `find_entry`.
 
 use std::ops::Range;
 
@@ -42,9 +41,8 @@ pub(super) fn scan(text: &str, from: usize) -> Scan {
         if !rest.starts_with(b"(\"") {
             return Scan::Bad(at);
         }
-        let window = rest.get(..ENTRY.min(rest.len())).unwrap_or_default();
-        let Some(len) = memchr::memchr(b')', window) else {
-            return if window.len() == ENTRY { Scan::Bad(at) } else { Scan::Open(at) };
+        let Some(len) = entry_len(text.get(at + 2..).unwrap_or_default()).map(|len| len + 2) else {
+            return if rest.len() > ENTRY { Scan::Bad(at) } else { Scan::Open(at) };
         };
         match bytes.get(at + len + 1) {
             Some(b',') if at + len + 2 < bytes.len() => at += len + 2,
@@ -54,6 +52,26 @@ pub(super) fn scan(text: &str, from: usize) -> Scan {
             Some(_) => return Scan::Bad(at),
         }
     }
+}
+
+/// Length of what stands between `("` and the `)` that ends the entry. ss prints no `)` in a name, but
+/// other tools that write its format do: then it is the first `)` before which an entry can be read.
+fn entry_len(inside: &str) -> Option<usize> {
+    let mut end = inside.len().min(ENTRY);
+    while !inside.is_char_boundary(end) {
+        end -= 1;
+    }
+    let window = inside.get(..end)?;
+    let mut ends = memchr::memchr_iter(b')', window.as_bytes());
+    let first = ends.next()?;
+    let readable = |&len: &usize| {
+        matches!(window.as_bytes().get(len + 1), Some(b',' | b')'))
+            && window.get(..len).is_some_and(|content| entry(content).is_some())
+    };
+    if readable(&first) {
+        return Some(first);
+    }
+    Some(ends.take(COMM).find(readable).unwrap_or(first))
 }
 
 /// Whether a list that is not closed is cut inside a name; `resume` is from [`Scan::Open`].
@@ -92,9 +110,9 @@ pub(super) fn entries(
 ) -> impl Iterator<Item = Option<Entry>> + '_ {
     let mut at = from;
     std::iter::from_fn(move || {
-        let rest = text.get(at..end.saturating_sub(1))?;
+        let rest = text.get(at..end)?;
         let inside = rest.strip_prefix("(\"")?;
-        let content = inside.get(..inside.find(')')?)?;
+        let content = inside.get(..entry_len(inside)?)?;
         let start = at + 2;
         at = start + content.len() + 2;
         Some(
@@ -134,6 +152,7 @@ fn entry(content: &str) -> Option<Entry> {
         return None;
     }
     let ambiguous = name.contains("\",pid=")
+        || name.contains("),(")
         || name
             .match_indices("\",")
             .any(|(at, _)| name.as_bytes().get(at + 2).is_some_and(u8::is_ascii_digit));
@@ -155,7 +174,9 @@ mod tests {
         let Scan::Closed(end) = scan(text, from) else { panic!("{text}: {:?}", scan(text, from)) };
         assert_eq!(end, text.len(), "{text}");
         entries(text, from, end)
-            .map(|entry| entry.map(|e| (&text[e.name.clone()], e.pid, e.fd, e.ambiguous)))
+            .map(|entry| {
+                entry.map(|e| (text.get(e.name.clone()).unwrap(), e.pid, e.fd, e.ambiguous))
+            })
             .collect()
     }
 
@@ -192,6 +213,11 @@ mod tests {
             ),
             (r#"users:(("x",pid=99999999999,fd=2))"#, vec![None]),
             (r#"users:(("x"))"#, vec![None]),
+            (r#"users:(("a)b",pid=1,fd=2))"#, vec![Some(("a)b", 1, 2, false))]),
+            (
+                r#"users:(("fd=3),("sh",pid=1,fd=2),("c",pid=3,fd=4))"#,
+                vec![Some(("fd=3),(\"sh", 1, 2, true)), Some(("c", 3, 4, false))],
+            ),
             (r#"users:(("x",fd=3))"#, vec![None]),
         ] {
             assert_eq!(read(text), expected, "{text}");

@@ -6,6 +6,7 @@
 
 mod bind;
 mod cgroup;
+mod exe;
 mod family;
 mod host;
 mod interface;
@@ -43,6 +44,7 @@ pub static KEYS: &[&dyn ConditionKey] = &[
     &bind::Key,
     &interface::Key,
     &process::Key,
+    &exe::Key,
     &user::Key,
     &uid::Key,
     &cgroup::UnitKey,

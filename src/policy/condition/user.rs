@@ -69,5 +69,5 @@ fn is_number(text: &str) -> bool {
 }
 
 fn could_be_number(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '*' | '?' | '[' | '{'))
+    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '*' | '?' | '[' | '{' | '\\'))
 }

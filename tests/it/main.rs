@@ -1,0 +1,18 @@
+//! The tests of the whole: what the program promises, on texts in and texts out.
+#![expect(clippy::disallowed_methods, reason = "tests read fixtures and start the program")]
+#![expect(clippy::string_slice, reason = "a test that slices wrongly should fail")]
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod conditions;
+#[cfg(test)]
+mod exit_codes;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod layers;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod support;

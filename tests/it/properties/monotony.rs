@@ -1,0 +1,416 @@
+//! Less evidence never makes a pass: taking the process column, a transport, a family, the header or an
+//! end from a capture turns no `fail` or `unknown` into `pass`, and no other exit code into 0.
+//!
+//! What cannot hold: an end that is cut exactly behind a line feed, of a text without any mark of its end,
+//! is a smaller capture like any other (`ss` of a host with fewer listeners prints the same). So is a
+//! transport or a family that is taken together with the command line that asked for it. These cuts are left
+//! out here.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use socklint::audit::Verdict;
+use socklint::policy::Policy;
+use socklint::snapshot::{Address, Family, Grade, Transport};
+use socklint::source::SourceFile;
+
+use super::naive::written;
+use super::{POLICIES, cases};
+use crate::support::{captures, judge, policy, read_all, source};
+
+/// The worst verdict of each rule over all hosts, and the exit code. Evidence that cannot be used decides
+/// nothing.
+fn worst(
+    policy: &Policy,
+    text: &Arc<SourceFile>,
+    lenient: bool,
+) -> (BTreeMap<String, Verdict>, u8) {
+    let judged = judge(policy, Arc::clone(text), Grade::Presumed, lenient);
+    let mut verdicts: BTreeMap<String, Verdict> = BTreeMap::new();
+    let rank = |verdict| match verdict {
+        Verdict::Fail => 3,
+        Verdict::Unknown => 2,
+        Verdict::Waived | Verdict::Pass => 1,
+        Verdict::NotApplicable => 0,
+    };
+    for (_, results) in &judged.results {
+        let Some(results) = results else {
+            for rule in &policy.rules {
+                let verdict = verdicts.entry(rule.id.clone()).or_insert(Verdict::Unknown);
+                *verdict = (*verdict).max(Verdict::Unknown);
+            }
+            continue;
+        };
+        for result in results {
+            let verdict =
+                verdicts.entry(result.rule.id(policy).to_owned()).or_insert(result.verdict);
+            if rank(result.verdict) > rank(*verdict) {
+                *verdict = result.verdict;
+            }
+        }
+    }
+    (verdicts, judged.exit_code)
+}
+
+/// Whether the smaller capture says no more than the whole one; else why not.
+fn compare(policy: &Policy, whole: &Arc<SourceFile>, less: &Arc<SourceFile>) -> Result<(), String> {
+    let (before, code) = worst(policy, whole, true);
+    for lenient in [false, true] {
+        let (after, code_after) = worst(policy, less, lenient);
+        for (rule, verdict) in &before {
+            let passes = matches!(after.get(rule), Some(Verdict::Pass));
+            if passes && matches!(verdict, Verdict::Fail | Verdict::Unknown) {
+                return Err(format!(
+                    "{rule} goes from {} to pass (lenient: {lenient})",
+                    verdict.name()
+                ));
+            }
+        }
+        if code != 0 && code_after == 0 {
+            return Err(format!("the exit code goes from {code} to 0 (lenient: {lenient})"));
+        }
+    }
+    Ok(())
+}
+
+#[track_caller]
+fn check(policies: &[Policy], name: &str, what: &str, whole: &str, less: &str) {
+    if let Err(why) = compare_all(policies, whole, less) {
+        panic!("{name} without {what}: {why}\n{less}");
+    }
+}
+
+fn compare_all(policies: &[Policy], whole: &str, less: &str) -> Result<(), String> {
+    let (whole, less) = (source("capture.txt", whole), source("capture.txt", less));
+    policies.iter().try_for_each(|policy| compare(policy, &whole, &less))
+}
+
+fn policies() -> Vec<Policy> {
+    POLICIES.iter().map(|text| policy(text)).collect()
+}
+
+fn lines(text: &str, keep: impl Fn(usize, &str) -> bool) -> String {
+    text.split_inclusive('\n')
+        .enumerate()
+        .filter(|(index, line)| keep(index + 1, line))
+        .map(|(_, line)| line)
+        .collect()
+}
+
+fn first_word(line: &str) -> &str {
+    line.split_whitespace().next().unwrap_or_default()
+}
+
+fn is_header(line: &str) -> bool {
+    matches!(first_word(line), "Netid" | "State" | "Recv-Q" | "Proto" | "Active")
+}
+
+/// Lines of sockets that `gone` wants away, with the lines that go on behind them.
+fn without_sockets(text: &str, gone: impl Fn(Transport, Option<Family>) -> bool) -> String {
+    let mut drop = Vec::new();
+    for capture in read_all(text) {
+        let snapshot = &capture.snapshot;
+        for socket in snapshot.sockets() {
+            let family = match socket.address {
+                Address::Ip(ip) => Some(if ip.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }),
+                Address::Dual | Address::Star => Some(Family::Ipv6),
+                Address::Missing(_) => None,
+            };
+            let file = snapshot.sources.get(socket.source).unwrap();
+            let range = socket.span().range();
+            let row = file.slice(range.clone());
+            // netstat prints an IPv4-mapped address plainly: the transport tells the table.
+            let family = if first_word(row).ends_with('6') { Some(Family::Ipv6) } else { family };
+            if gone(socket.transport, family) {
+                drop.extend(file.line(range.start)..=file.line(range.end));
+            }
+        }
+    }
+    lines(text, |number, line| {
+        let word = first_word(line);
+        let transport = Transport::from_name(word.trim_end_matches('6'));
+        // Where one transport alone is listed, TCP in these captures, rows begin with the state.
+        let states = [
+            "ESTAB",
+            "TIME-WAIT",
+            "CLOSE-WAIT",
+            "SYN-SENT",
+            "FIN-WAIT-1",
+            "FIN-WAIT-2",
+            "LAST-ACK",
+        ];
+        let transport = transport.or(states.contains(&word).then_some(Transport::Tcp));
+        // Rows of other states belong to the transport too.
+        let other_state = transport.is_some_and(|transport| {
+            let family = if line.contains('[') || line.contains("::") || word.ends_with('6') {
+                Family::Ipv6
+            } else {
+                Family::Ipv4
+            };
+            gone(transport, Some(family))
+        });
+        !drop.contains(&number) && !other_state
+    })
+}
+
+/// The text without `users:(...)` and `PID/Program name`.
+fn without_processes(text: &str) -> String {
+    let column = text.lines().find_map(|line| line.find("PID/Program").filter(|_| is_header(line)));
+    let cut = |line: &str| -> String {
+        if let Some(at) = line.find("users:((") {
+            return line[..at].trim_end().to_owned();
+        }
+        match column {
+            Some(column) if line.is_char_boundary(column.min(line.len())) => {
+                line[..column.min(line.len())].to_owned()
+            }
+            _ => line.replace("Process", "").trim_end().to_owned(),
+        }
+    };
+    text.lines().map(|line| format!("{}\n", cut(line))).collect()
+}
+
+/// Captures whose rows are what they look like.
+fn honest() -> Vec<(String, String)> {
+    let text = |(name, bytes)| Some((name, String::from_utf8(bytes).ok()?));
+    let all = captures().into_iter().filter_map(text);
+    all.filter(|(name, _): &(String, String)| !name.contains("weird")).collect()
+}
+
+#[test]
+fn without_the_process_column() {
+    let policies = policies();
+    for (name, text) in honest() {
+        check(&policies, &name, "processes", &text, &without_processes(&text));
+    }
+}
+
+#[test]
+fn without_a_transport() {
+    let policies = policies();
+    for (name, text) in honest() {
+        for transport in [Transport::Tcp, Transport::Udp] {
+            let less = without_sockets(&text, |of, _| of == transport);
+            check(&policies, &name, transport.name(), &text, &less);
+        }
+    }
+}
+
+#[test]
+fn without_a_family() {
+    let policies = policies();
+    for (name, text) in honest() {
+        for family in Family::ALL {
+            let less = without_sockets(&text, |_, of| of == Some(family));
+            check(&policies, &name, family.name(), &text, &less);
+        }
+    }
+}
+
+#[test]
+fn without_the_header() {
+    let policies = policies();
+    for (name, text) in honest() {
+        check(&policies, &name, "headers", &text, &lines(&text, |_, line| !is_header(line)));
+        check(&policies, &name, "the first line", &text, &lines(&text, |number, _| number > 1));
+        check(&policies, &name, "two lines", &text, &lines(&text, |number, _| number > 2));
+        check(&policies, &name, "ten lines", &text, &lines(&text, |number, _| number > 10));
+    }
+}
+
+/// Every cut of small captures, and many of the others, hostile ones too.
+#[test]
+fn without_an_end() {
+    let policies = &policies()[3..4];
+    for (name, bytes) in captures() {
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        let whole = source("capture.txt", &text);
+        let step = if text.len() < 1500 { 1 } else { text.len() / 60 };
+        let cuts = (1..text.len()).step_by(step).chain(line_cuts(&text));
+        for cut in cuts.filter(|&cut| text.is_char_boundary(cut) && !text[..cut].ends_with('\n')) {
+            let less = source("capture.txt", &text[..cut]);
+            for policy in policies {
+                if let Err(why) = compare(policy, &whole, &less) {
+                    panic!("{name} cut at {cut}: {why}\n{}", &text[..cut]);
+                }
+            }
+        }
+    }
+}
+
+/// The same on captures that may not be copied into the repository, where `SOCKLINT_SHARED` names them.
+#[test]
+fn captures_kept_elsewhere() {
+    let Some(shared) = std::env::var_os("SOCKLINT_SHARED") else {
+        eprintln!("skipped: SOCKLINT_SHARED names no folder of captures");
+        return;
+    };
+    let policies = [policy(POLICIES[2]), policy(POLICIES[3])];
+    let mut wrong = Vec::new();
+    for (name, bytes) in crate::support::captures_below(std::path::Path::new(&shared)) {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let mut less = vec![
+            ("processes".to_owned(), without_processes(&text)),
+            ("headers".to_owned(), lines(&text, |_, line| !is_header(line))),
+            ("the first line".to_owned(), lines(&text, |number, _| number > 1)),
+            ("tcp".to_owned(), without_sockets(&text, |of, _| of == Transport::Tcp)),
+            ("udp".to_owned(), without_sockets(&text, |of, _| of == Transport::Udp)),
+            ("ipv4".to_owned(), without_sockets(&text, |_, of| of == Some(Family::Ipv4))),
+            ("ipv6".to_owned(), without_sockets(&text, |_, of| of == Some(Family::Ipv6))),
+        ];
+        // Where a command is known, rows that are gone are rows that were not there.
+        let commanded =
+            read_all(&text).iter().any(|capture| capture.snapshot.origin.command.is_some());
+        if commanded || name.contains("weird") {
+            less.drain(3..);
+        }
+        let cuts = (1..text.len()).step_by(1 + text.len() / 12).chain(line_cuts(&text));
+        for cut in cuts.filter(|&cut| text.is_char_boundary(cut) && !text[..cut].ends_with('\n')) {
+            less.push((format!("what follows byte {cut}"), text[..cut].to_owned()));
+        }
+        for (what, less) in less {
+            if let Err(why) = compare_all(&policies, &text, &less) {
+                wrong.push(format!("{name} without {what}: {why}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Just before the end of some lines, which leaves a row that looks whole.
+fn line_cuts(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let step = 1 + text.lines().count() / 12;
+    text.match_indices('\n').step_by(step).map(|(at, _)| at)
+}
+
+/// A listener of a generated capture.
+#[derive(Debug, Clone)]
+struct Row {
+    transport: &'static str,
+    address: &'static str,
+    port: u16,
+    owner: Option<&'static str>,
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    let addresses = [
+        "127.0.0.1",
+        "0.0.0.0",
+        "10.0.0.5",
+        "192.168.100.10",
+        "203.0.113.9",
+        "::1",
+        "::",
+        "fe80::10",
+        "2001:db8::1",
+    ];
+    let owners = [None, Some("sshd"), Some("nginx"), Some("postgres"), Some("java")];
+    (
+        select(vec!["tcp", "udp"]),
+        select(addresses.to_vec()),
+        select(vec![22, 23, 80, 111, 443, 546, 5432, 6379, 40000]),
+        select(owners.to_vec()),
+    )
+        .prop_map(|(transport, address, port, owner)| Row { transport, address, port, owner })
+}
+
+fn netstat(rows: &[Row]) -> String {
+    let mut text = "Active Internet connections (only servers)\nProto Recv-Q Send-Q Local Address           Foreign Address         State       PID/Program name    \n".to_owned();
+    for Row { transport, address, port, owner } in rows {
+        let v6 = address.contains(':');
+        let (proto, peer) = if v6 {
+            (format!("{transport}6"), ":::*")
+        } else {
+            ((*transport).to_owned(), "0.0.0.0:*")
+        };
+        let state = if *transport == "tcp" { "LISTEN" } else { "" };
+        let owner = owner.map_or("-".to_owned(), |name| format!("812/{name}"));
+        let local = format!("{address}:{port}");
+        writeln!(
+            text,
+            "{proto:<4}  {:>6} {:>6} {local:<23} {peer:<23} {state:<11} {owner:<20}",
+            0, 0
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn ss(rows: &[Row]) -> String {
+    let mut text =
+        "Netid State  Recv-Q Send-Q Local Address:Port  Peer Address:PortProcess\n".to_owned();
+    for Row { transport, address, port, owner } in rows {
+        let v6 = address.contains(':');
+        let (local, peer) = if v6 {
+            (format!("[{address}]:{port}"), "[::]:*")
+        } else {
+            (format!("{address}:{port}"), "0.0.0.0:*")
+        };
+        let state = if *transport == "tcp" { "LISTEN" } else { "UNCONN" };
+        let owner =
+            owner.map_or(String::new(), |name| format!("users:((\"{name}\",pid=812,fd=3))"));
+        writeln!(text, "{transport:<5} {state:<6} 0      128    {local:>24} {peer:>14} {owner}")
+            .unwrap();
+    }
+    text
+}
+
+proptest! {
+    #![proptest_config(cases(120))]
+
+    #[test]
+    fn generated_captures(rows in vec(row(), 0..12), cut in any::<Index>(), written in written(), which in any::<Index>()) {
+        let policies = [policy(&written.toml()), policy(POLICIES[which.index(POLICIES.len())])];
+        for text in [netstat(&rows), ss(&rows)] {
+            let mut less = vec![
+                ("processes", without_processes(&text)),
+                ("the header", lines(&text, |_, line| !is_header(line))),
+                ("tcp", without_sockets(&text, |of, _| of == Transport::Tcp)),
+                ("udp", without_sockets(&text, |of, _| of == Transport::Udp)),
+                ("ipv4", without_sockets(&text, |_, of| of == Some(Family::Ipv4))),
+                ("ipv6", without_sockets(&text, |_, of| of == Some(Family::Ipv6))),
+            ];
+            let cut = 1 + cut.index(text.len() - 1);
+            if !text[..cut].ends_with('\n') {
+                less.push(("an end", text[..cut].to_owned()));
+            }
+            for (what, less) in less {
+                if let Err(why) = compare_all(&policies, &text, &less) {
+                    prop_assert!(false, "without {}: {}\n{}\n{}\n{}", what, why, text, less, written.toml());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn real_captures_by_random_policies(which in any::<Index>(), cut in any::<Index>(), written in written()) {
+        let captures = captures();
+        let (name, bytes) = &captures[which.index(captures.len())];
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let policies = [policy(&written.toml())];
+        let mut cut = cut.index(text.len()).max(1);
+        while !text.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let mut less = Vec::new();
+        if !text[..cut].ends_with('\n') {
+            less.push(("an end", text[..cut].to_owned()));
+        }
+        if !name.contains("weird") {
+            less.push(("processes", without_processes(&text)));
+            less.push(("headers", lines(&text, |_, line| !is_header(line))));
+            less.push(("tcp", without_sockets(&text, |of, _| of == Transport::Tcp)));
+            less.push(("udp", without_sockets(&text, |of, _| of == Transport::Udp)));
+            less.push(("ipv6", without_sockets(&text, |_, of| of == Some(Family::Ipv6))));
+        }
+        for (what, less) in less {
+            if let Err(why) = compare_all(&policies, &text, &less) {
+                prop_assert!(false, "{} without {}: {}\n{}", name, what, why, written.toml());
+            }
+        }
+    }
+}
