@@ -187,6 +187,10 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
     pub(super) process: Vec<String>,
 
+    /// The path of the executable that the process runs.
+    #[arg(long, value_name = "PATH", help_heading = "Endpoint")]
+    pub(super) exe: Option<String>,
+
     /// The user that the socket belongs to, by name or number (repeatable: one of each).
     #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
     pub(super) user: Vec<String>,

@@ -110,7 +110,7 @@ fn says_of_endpoint(args: &ExplainArgs) -> bool {
         || !args.user.is_empty()
         || !args.label.is_empty()
         || args.v6only
-        || [&args.unit, &args.container, &args.interface, &args.host]
+        || [&args.exe, &args.unit, &args.container, &args.interface, &args.host]
             .into_iter()
             .any(Option::is_some)
 }
@@ -140,6 +140,7 @@ fn binder(args: &ExplainArgs, endpoint: &Endpoint) -> Result<Binder, CliError> {
         };
     Ok(Binder {
         processes: args.process.clone(),
+        exe: args.exe.clone(),
         user: names.first().map(|name| (*name).clone()),
         uid,
         unit: args.unit.clone(),

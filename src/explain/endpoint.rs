@@ -154,6 +154,8 @@ fn read_port(text: &str, transport: Transport) -> Result<u16, EndpointError> {
 pub struct Binder {
     /// The processes that hold it.
     pub processes: Vec<String>,
+    /// The path of the executable that they run.
+    pub exe: Option<String>,
     /// The user's name.
     pub user: Option<String>,
     /// The user's number.
@@ -177,15 +179,16 @@ impl Binder {
     #[must_use]
     pub fn snapshot(&self, endpoint: &Endpoint) -> Snapshot {
         let mut builder = Builder::new(Arc::new(SourceFile::new("endpoint", "")));
-        for name in &self.processes {
-            let name = Some(builder.pooled(name));
-            builder.owner(Owner {
-                name,
-                pid: None,
-                fd: None,
-                kind: NameKind::Comm,
-                at: At::default(),
-            });
+        // An executable of no named process is that of one whose name is open.
+        let names: Vec<Option<&String>> = match (self.processes.as_slice(), &self.exe) {
+            ([], Some(_)) => vec![None],
+            (names, _) => names.iter().map(Some).collect(),
+        };
+        for name in names {
+            let name = name.map(|name| builder.pooled(name));
+            let exe = self.exe.as_ref().map(|exe| builder.pooled(exe));
+            let kind = NameKind::Comm;
+            builder.owner(Owner { name, pid: None, fd: None, exe, kind, at: At::default() });
         }
         let mut socket = Socket::new(endpoint.transport, builder.source(), At::default());
         socket.address = endpoint.address;
@@ -195,7 +198,8 @@ impl Binder {
             Address::Ip(ip) if ip == Ipv6Addr::UNSPECIFIED => self.v6only.then_some(true),
             Address::Ip(_) | Address::Star | Address::Missing(_) => None,
         };
-        socket.owners_missing = self.processes.is_empty().then_some(Missing::OwnerNotShown);
+        let unsaid = self.processes.is_empty() && self.exe.is_none();
+        socket.owners_missing = unsaid.then_some(Missing::OwnerNotShown);
         socket.device = match endpoint.device.as_ref().or(self.interface.as_ref()) {
             Some(device) => Device::Named(builder.pooled(device)),
             None => Device::None,

@@ -299,7 +299,10 @@ pub fn depends(missing: Missing) -> (&'static str, &'static str) {
         reason = "an endpoint that is written out lacks nothing else"
     )]
     match missing {
-        Missing::OwnerNotShown => ("which process holds the socket", "`--process NAME`"),
+        Missing::OwnerNotShown | Missing::OwnerHidden => {
+            ("which process holds the socket", "`--process NAME`")
+        }
+        Missing::ExeNotShown => ("the executable of the process", "`--exe PATH`"),
         Missing::UserNotShown => ("the user that the socket belongs to", "`--user NAME`"),
         Missing::UserName | Missing::UserNumber => {
             ("both the name and the number of the user", "`--user NAME --user NUMBER`")

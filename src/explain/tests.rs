@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::capture::IssueKind;
 use crate::cli::CliErrorKind;
-use crate::policy::{Policy, PolicyErrorKind, Severity, load};
+use crate::policy::{Library, Policy, PolicyErrorKind, Severity, load_with};
 use crate::snapshot::{Address, Transport};
 use crate::source::SourceFile;
 use crate::style::Style;
@@ -12,7 +12,7 @@ use crate::truth::Truth;
 const POLICY: &str = r#"
 [policy]
 name = "db"
-extends = "builtin:baseline"
+extends = "baseline.toml"
 unlisted = "warning"
 [[rule]]
 id = "db"
@@ -50,8 +50,18 @@ owner = "dba"
 expires = 2027-01-31
 "#;
 
+/// One file to build on.
+struct Base;
+
+impl Library for Base {
+    fn file(&self, name: &str, _: &SourceFile) -> Result<(String, Arc<SourceFile>), String> {
+        let text = "[[rule]]\nid = \"telnet\"\nmatch = { port = 23, transport = \"tcp\" }\nforbid = true\n";
+        Ok((name.to_owned(), Arc::new(SourceFile::new("etc/baseline.toml", text))))
+    }
+}
+
 fn policy(text: &str) -> Policy {
-    let loaded = load(vec![Arc::new(SourceFile::new("socklint.toml", text))]);
+    let loaded = load_with(vec![Arc::new(SourceFile::new("socklint.toml", text))], &Base);
     loaded.policy.unwrap_or_else(|| panic!("{:#?}", loaded.errors))
 }
 
@@ -151,6 +161,25 @@ fn each_key_has_its_truth() {
     );
     assert!(text.contains("say `--user NAME`"), "{text}");
     assert!(text.contains("Result: open for `no-ftp`"), "{text}");
+}
+
+#[test]
+fn executables_belong_to_processes() {
+    let policy = policy(
+        "[[rule]]\nid = \"e\"\nmatch = { exe = \"/opt/*\", process = \"x\" }\nforbid = true\n",
+    );
+    let outcome = |exe: Option<&str>, processes: &[&str]| {
+        let processes = processes.iter().map(|name| (*name).to_owned()).collect();
+        let binder = Binder { exe: exe.map(str::to_owned), processes, ..Binder::default() };
+        let what =
+            judge(&policy, &Endpoint::parse("*:80").unwrap(), &binder, now()).rules.remove(0);
+        let missing: Vec<&str> = what.missing.iter().map(|missing| depends(missing).1).collect();
+        (what.outcome, missing.join(", "))
+    };
+    assert_eq!(outcome(Some("/opt/x"), &["x"]), (Outcome::Violates, String::new()));
+    assert_eq!(outcome(Some("/usr/x"), &["x"]), (Outcome::NotAbout, String::new()));
+    assert_eq!(outcome(Some("/opt/x"), &[]), (Outcome::MayViolate, "`--process NAME`".to_owned()));
+    assert_eq!(outcome(None, &["x"]), (Outcome::MayViolate, "`--exe PATH`".to_owned()));
 }
 
 #[test]

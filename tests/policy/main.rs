@@ -2,7 +2,6 @@
 //! examples of the documentation.
 
 #![expect(
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::string_slice,
     clippy::unwrap_used,
