@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::capture::IssueKind;
-use crate::cli::CliErrorKind;
-use crate::policy::{Library, Policy, PolicyErrorKind, Severity, load_with};
+use crate::policy::{Library, Policy, Severity, load_with};
 use crate::snapshot::{Address, Transport};
 use crate::source::SourceFile;
 use crate::style::Style;
@@ -248,24 +246,13 @@ fn what_the_argument_is() {
 }
 
 #[test]
-fn every_code_has_a_section_and_no_section_is_stale() {
-    let mut codes: Vec<&str> = IssueKind::ALL.map(IssueKind::code).to_vec();
-    codes.extend(PolicyErrorKind::ALL.map(PolicyErrorKind::code));
-    codes.extend(CliErrorKind::ALL.map(CliErrorKind::code));
-    codes.push("socklint::policy::waiver_unused");
-    for code in &codes {
-        let page = page(code).unwrap_or_else(|| panic!("docs/codes.md has no section `## {code}`"));
-        assert!(page.text.len() > 60, "{code}: {}", page.text);
+fn every_section_says_something() {
+    // That every code has a section, and every section a code, is checked with the other pages.
+    assert!(pages().count() > 30);
+    for found in pages() {
+        assert_eq!(page(found.code).map(|page| page.text), Some(found.text), "{}", found.code);
+        assert!(found.text.len() > 60, "{}: {}", found.code, found.text);
     }
-    for page in pages() {
-        assert!(
-            codes.contains(&page.code),
-            "docs/codes.md: no diagnostic has the code `{}`",
-            page.code
-        );
-    }
-    assert_eq!(pages().count(), codes.len(), "a section stands twice");
-    assert_eq!(page("unknown_key").unwrap().code, "socklint::policy::unknown_key");
 }
 
 #[test]
