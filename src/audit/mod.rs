@@ -10,7 +10,7 @@ mod words;
 use std::collections::HashMap;
 
 pub use waive::waive;
-pub use words::{Missed, headline, label, message, missed, requirement};
+pub use words::{Missed, asked, headline, label, message, missed, requirement, tables};
 
 use crate::policy::{Action, Facts, Policy, Rule, Severity};
 use crate::snapshot::{Cell, Family, Grade, Port, Snapshot, Socket, Transport};
@@ -205,6 +205,12 @@ fn judge_socket(
             Action::Allow => {}
         }
     };
+    candidates(policy, facts, socket, &mut ask);
+    listed
+}
+
+/// Calls `ask` with every rule that can match a socket, by its port.
+fn candidates(policy: &Policy, facts: &Facts<'_>, socket: &Socket, mut ask: impl FnMut(usize)) {
     let port = match socket.port {
         Port::Number(port) if !(socket.port_resolved && facts.grade == Grade::Proven) => Some(port),
         Port::Number(_) | Port::Missing(_) => None,
@@ -214,13 +220,30 @@ fn judge_socket(
             policy.index.of_port(port).iter().for_each(|&number| ask(number as usize));
             policy.index.residual().iter().for_each(|&number| ask(number as usize));
         }
-        None => (0..policy.rules.len()).for_each(&mut ask),
+        None => (0..policy.rules.len()).for_each(ask),
     }
-    listed
+}
+
+/// The rules that speak of a socket: those whose `match` is true of it, or unknown, in the order of the
+/// policy.
+#[must_use]
+pub fn speaking(policy: &Policy, facts: &Facts<'_>, socket: &Socket) -> Vec<(usize, Truth)> {
+    let mut rules = Vec::new();
+    candidates(policy, facts, socket, |number| {
+        if let Some(rule) = policy.rules.get(number) {
+            let matches = applies(rule, facts).and(rule.matches.holds(socket, facts));
+            if matches != Truth::No {
+                rules.push((number, matches));
+            }
+        }
+    });
+    rules.sort_unstable_by_key(|&(number, _)| number);
+    rules
 }
 
 /// Whether a rule is for this host: by its file's `hosts`, and by what its `match` says of the host.
-fn applies(rule: &Rule, facts: &Facts<'_>) -> Truth {
+#[must_use]
+pub fn applies(rule: &Rule, facts: &Facts<'_>) -> Truth {
     let by_hosts = |globs: &crate::policy::Globs| match &facts.snapshot.host.name {
         _ if globs.is_full() => Truth::Yes,
         Some(name) => globs.is_match(name).into(),
@@ -238,7 +261,8 @@ fn applies(rule: &Rule, facts: &Facts<'_>) -> Truth {
 ///
 /// A rule that names no transport speaks of TCP and UDP. A family that the rule cannot match needs no
 /// coverage; families are those of the socket tables, and an IPv6 socket may accept IPv4.
-fn needs(rule: Option<&Rule>, facts: &Facts<'_>) -> Vec<(Transport, Family)> {
+#[must_use]
+pub fn needs(rule: Option<&Rule>, facts: &Facts<'_>) -> Vec<(Transport, Family)> {
     let named = rule.map(|rule| rule.transports.as_slice()).unwrap_or_default();
     let usual = [Transport::Tcp, Transport::Udp];
     Transport::ALL
@@ -251,8 +275,11 @@ fn needs(rule: Option<&Rule>, facts: &Facts<'_>) -> Vec<(Transport, Family)> {
         .collect()
 }
 
-/// What of it the evidence does not cover.
-fn uncovered(rule: Option<&Rule>, facts: &Facts<'_>) -> Vec<(Transport, Family, Missing)> {
+/// What of it the evidence does not cover; of what `unlisted` asks for when there is no rule.
+pub(crate) fn uncovered(
+    rule: Option<&Rule>,
+    facts: &Facts<'_>,
+) -> Vec<(Transport, Family, Missing)> {
     needs(rule, facts)
         .into_iter()
         .filter_map(|(transport, family)| {

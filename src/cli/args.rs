@@ -30,6 +30,18 @@ pub(super) enum Command {
     List(ListArgs),
     /// Run the tests of a policy; say which rules no test covers.
     Test(TestArgs),
+    /// The register of ports, protocols and services: every listener with the rules that speak of it.
+    Inventory(InventoryArgs),
+    /// Draft a first policy from a known-good host: what listens now, and nothing else.
+    Init(InitArgs),
+    /// What a rule or a diagnostic code means, or what the policy says of an endpoint.
+    Explain(ExplainArgs),
+    /// Print a JSON Schema, for editors and for programs that read reports.
+    Schema {
+        /// Of what.
+        #[arg(value_enum)]
+        name: SchemaName,
+    },
     /// The policies that are built in.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -186,6 +198,115 @@ pub(super) struct TestArgs {
     /// Name every test.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint inventory`.
+#[derive(Debug, Args)]
+pub(super) struct InventoryArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// A policy file, a directory of them, or `builtin:NAME` (repeatable) [default: as for `check`].
+    #[arg(short, long, value_name = "POLICY", help_heading = "Policy")]
+    pub(super) policy: Vec<String>,
+
+    /// The moment that waivers and reviews are judged by: a date or an RFC 3339 instant [default: now].
+    #[arg(long, value_name = "WHEN", help_heading = "Policy")]
+    pub(super) now: Option<String>,
+
+    /// The format on standard output: human, markdown, csv or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// A register to write to a file (repeatable).
+    #[arg(short, long, value_name = "FORMAT=PATH", help_heading = "Output")]
+    pub(super) output: Vec<String>,
+}
+
+/// `socklint init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// The file to write the policy to, whole or not at all [default: standard output].
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// `socklint explain`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Endpoints: [TRANSPORT/]ADDRESS[%DEVICE]:PORT, such as tcp/0.0.0.0:5432, udp/[::1]:53, *:ssh. \
+                        `*` is the dual-stack wildcard. No evidence is needed: what is not said is unknown."
+)]
+pub(super) struct ExplainArgs {
+    /// The id of a rule, a diagnostic code, or an endpoint.
+    #[arg(value_name = "RULE|CODE|ENDPOINT")]
+    pub(super) subject: String,
+
+    /// A policy file, a directory of them, or `builtin:NAME` (repeatable) [default: as for `check`].
+    #[arg(short, long, value_name = "POLICY", help_heading = "Policy")]
+    pub(super) policy: Vec<String>,
+
+    /// The moment that waivers are judged by: a date or an RFC 3339 instant [default: now].
+    #[arg(long, value_name = "WHEN", help_heading = "Policy")]
+    pub(super) now: Option<String>,
+
+    /// A process that holds the socket (repeatable).
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) process: Vec<String>,
+
+    /// The path of the executable that the process runs.
+    #[arg(long, value_name = "PATH", help_heading = "Endpoint")]
+    pub(super) exe: Option<String>,
+
+    /// The user that the socket belongs to, by name or number (repeatable: one of each).
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) user: Vec<String>,
+
+    /// The systemd unit that the socket belongs to.
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) unit: Option<String>,
+
+    /// The container that the socket belongs to.
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) container: Option<String>,
+
+    /// The device that the socket is bound to, or that owns its address.
+    #[arg(long, value_name = "DEVICE", help_heading = "Endpoint")]
+    pub(super) interface: Option<String>,
+
+    /// An IPv6 wildcard that accepts no IPv4 (IPV6_V6ONLY).
+    #[arg(long, help_heading = "Endpoint")]
+    pub(super) v6only: bool,
+
+    /// The name of the host.
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) host: Option<String>,
+
+    /// A label of the host (repeatable).
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Endpoint")]
+    pub(super) label: Vec<String>,
+
+    /// The format on standard output: `human` or `json`.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// Say also why rules are not about the endpoint.
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
+/// `socklint schema`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaName {
+    /// Policy files.
+    Policy,
+    /// Snapshots, as `list -f json` prints them.
+    Snapshot,
+    /// Reports, as `check -f json` prints them.
+    Report,
 }
 
 /// `--color`.

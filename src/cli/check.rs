@@ -179,7 +179,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-fn now(given: Option<&str>) -> Result<Timestamp, CliError> {
+/// The moment that is given, else the present one.
+pub(super) fn now(given: Option<&str>) -> Result<Timestamp, CliError> {
     let Some(text) = given else { return Ok(Timestamp::now()) };
     let date = || {
         let date: jiff::civil::Date = text.parse().ok()?;

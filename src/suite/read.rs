@@ -251,7 +251,7 @@ fn is_known(id: &str, policy: &Policy) -> bool {
 fn unknown_rule(id: &str, at: Range<usize>, policy: &Policy, reading: &mut Reading) {
     let known = policy.rules.iter().map(|rule| rule.id.as_str());
     let known = known.chain(policy.unlisted.map(|_| UNLISTED));
-    let off = policy.disabled.iter().find(|(rule, _)| rule == id);
+    let off = policy.disabled.iter().find(|rule| rule.id == id);
     // `telnet` for `baseline/telnet`: distance does not see it.
     let inherited = policy.rules.iter().find(|rule| rule.local_id == id);
     let help = match (off, inherited) {

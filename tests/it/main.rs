@@ -11,6 +11,8 @@ mod exit_codes;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod inheritance;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod policy_tests;
@@ -18,3 +20,5 @@ mod policy_tests;
 mod properties;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod waivers;
