@@ -17,7 +17,9 @@ const LAYERS: &[(&str, usize)] = &[
     ("audit", 8),
     ("report", 9),
     ("listing", 9),
-    ("cli", 10),
+    ("inventory", 10),
+    ("draft", 10),
+    ("cli", 11),
 ];
 
 /// What only `cli` may touch: files, environment, processes, clock, terminal, network.
