@@ -10,7 +10,7 @@ mod words;
 use std::collections::HashMap;
 
 pub use waive::waive;
-pub use words::{Missed, headline, label, message, missed, requirement};
+pub use words::{Missed, asked, headline, label, message, missed, requirement, tables};
 
 use crate::policy::{Action, Facts, Policy, Rule, Severity};
 use crate::snapshot::{Cell, Family, Grade, Port, Snapshot, Socket, Transport};
@@ -242,7 +242,8 @@ pub fn speaking(policy: &Policy, facts: &Facts<'_>, socket: &Socket) -> Vec<(usi
 }
 
 /// Whether a rule is for this host: by its file's `hosts`, and by what its `match` says of the host.
-fn applies(rule: &Rule, facts: &Facts<'_>) -> Truth {
+#[must_use]
+pub fn applies(rule: &Rule, facts: &Facts<'_>) -> Truth {
     let by_hosts = |globs: &crate::policy::Globs| match &facts.snapshot.host.name {
         _ if globs.is_full() => Truth::Yes,
         Some(name) => globs.is_match(name).into(),
@@ -260,7 +261,8 @@ fn applies(rule: &Rule, facts: &Facts<'_>) -> Truth {
 ///
 /// A rule that names no transport speaks of TCP and UDP. A family that the rule cannot match needs no
 /// coverage; families are those of the socket tables, and an IPv6 socket may accept IPv4.
-fn needs(rule: Option<&Rule>, facts: &Facts<'_>) -> Vec<(Transport, Family)> {
+#[must_use]
+pub fn needs(rule: Option<&Rule>, facts: &Facts<'_>) -> Vec<(Transport, Family)> {
     let named = rule.map(|rule| rule.transports.as_slice()).unwrap_or_default();
     let usual = [Transport::Tcp, Transport::Udp];
     Transport::ALL

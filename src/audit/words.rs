@@ -14,7 +14,7 @@ pub fn headline(rule: RuleRef, policy: &Policy) -> String {
         Some(rule) => match &rule.action {
             Action::Require(condition) => format!("a listener must {}", condition.phrase()),
             Action::Forbid => "a forbidden listener".to_owned(),
-            Action::Expect { .. } => format!("expected {}", requirement_of(&rule.action)),
+            Action::Expect { .. } => format!("expected {}", asked(&rule.action)),
             Action::Allow => "an approved listener".to_owned(),
         },
         None => "a listener that no rule speaks of".to_owned(),
@@ -25,12 +25,14 @@ pub fn headline(rule: RuleRef, policy: &Policy) -> String {
 #[must_use]
 pub fn requirement(rule: RuleRef, policy: &Policy) -> String {
     match rule.rule(policy) {
-        Some(rule) => safe::line(&requirement_of(&rule.action)).into_owned(),
+        Some(rule) => safe::line(&asked(&rule.action)).into_owned(),
         None => "every listener must be listed by a rule".to_owned(),
     }
 }
 
-fn requirement_of(action: &Action) -> String {
+/// What an action asks, as a clause; not made safe.
+#[must_use]
+pub fn asked(action: &Action) -> String {
     match action {
         Action::Require(condition) => format!("must {}", condition.phrase()),
         Action::Forbid => "no listener may match".to_owned(),
@@ -148,8 +150,9 @@ impl Missed {
     }
 }
 
-/// `TCP and UDP`, `UDP over IPv6`.
-fn tables(cells: &[(Transport, Family)]) -> String {
+/// Transports and families in words: `TCP and UDP`, `UDP over IPv6`.
+#[must_use]
+pub fn tables(cells: &[(Transport, Family)]) -> String {
     let mut words: Vec<String> = Vec::new();
     for transport in Transport::ALL {
         let families: Vec<Family> =

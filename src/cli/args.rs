@@ -28,10 +28,20 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// List the listeners that the evidence holds.
     List(ListArgs),
+    /// Run the tests of a policy; say which rules no test covers.
+    Test(TestArgs),
     /// The register of ports, protocols and services: every listener with the rules that speak of it.
     Inventory(InventoryArgs),
     /// Draft a first policy from a known-good host: what listens now, and nothing else.
     Init(InitArgs),
+    /// What a rule or a diagnostic code means, or what the policy says of an endpoint.
+    Explain(ExplainArgs),
+    /// Print a JSON Schema, for editors and for programs that read reports.
+    Schema {
+        /// Of what.
+        #[arg(value_enum)]
+        name: SchemaName,
+    },
     /// The policies that are built in.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -160,6 +170,36 @@ pub(super) struct ListArgs {
     pub(super) verbose: bool,
 }
 
+/// `socklint test`.
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    /// Policies whose tests to run: files with a NAME.test.toml beside NAME.toml, directories of them,
+    /// or `builtin:NAME` [default: $SOCKLINT_POLICY, else the nearest socklint.toml up to the
+    /// repository's root, else builtin:baseline].
+    #[arg(value_name = "POLICY")]
+    pub(super) policies: Vec<String>,
+
+    /// Change each rule in turn, and name the changes that no test notices.
+    #[arg(long)]
+    pub(super) mutate: bool,
+
+    /// Rules that no test makes fail, or none makes pass, and warnings about the policy are errors.
+    #[arg(long)]
+    pub(super) strict: bool,
+
+    /// The format on standard output: human or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// Leave warnings out.
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub(super) quiet: bool,
+
+    /// Name every test.
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
 /// `socklint inventory`.
 #[derive(Debug, Args)]
 pub(super) struct InventoryArgs {
@@ -192,6 +232,81 @@ pub(super) struct InitArgs {
     /// The file to write the policy to, whole or not at all [default: standard output].
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// `socklint explain`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Endpoints: [TRANSPORT/]ADDRESS[%DEVICE]:PORT, such as tcp/0.0.0.0:5432, udp/[::1]:53, *:ssh. \
+                        `*` is the dual-stack wildcard. No evidence is needed: what is not said is unknown."
+)]
+pub(super) struct ExplainArgs {
+    /// The id of a rule, a diagnostic code, or an endpoint.
+    #[arg(value_name = "RULE|CODE|ENDPOINT")]
+    pub(super) subject: String,
+
+    /// A policy file, a directory of them, or `builtin:NAME` (repeatable) [default: as for `check`].
+    #[arg(short, long, value_name = "POLICY", help_heading = "Policy")]
+    pub(super) policy: Vec<String>,
+
+    /// The moment that waivers are judged by: a date or an RFC 3339 instant [default: now].
+    #[arg(long, value_name = "WHEN", help_heading = "Policy")]
+    pub(super) now: Option<String>,
+
+    /// A process that holds the socket (repeatable).
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) process: Vec<String>,
+
+    /// The path of the executable that the process runs.
+    #[arg(long, value_name = "PATH", help_heading = "Endpoint")]
+    pub(super) exe: Option<String>,
+
+    /// The user that the socket belongs to, by name or number (repeatable: one of each).
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) user: Vec<String>,
+
+    /// The systemd unit that the socket belongs to.
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) unit: Option<String>,
+
+    /// The container that the socket belongs to.
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) container: Option<String>,
+
+    /// The device that the socket is bound to, or that owns its address.
+    #[arg(long, value_name = "DEVICE", help_heading = "Endpoint")]
+    pub(super) interface: Option<String>,
+
+    /// An IPv6 wildcard that accepts no IPv4 (IPV6_V6ONLY).
+    #[arg(long, help_heading = "Endpoint")]
+    pub(super) v6only: bool,
+
+    /// The name of the host.
+    #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
+    pub(super) host: Option<String>,
+
+    /// A label of the host (repeatable).
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Endpoint")]
+    pub(super) label: Vec<String>,
+
+    /// The format on standard output: `human` or `json`.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// Say also why rules are not about the endpoint.
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
+/// `socklint schema`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaName {
+    /// Policy files.
+    Policy,
+    /// Snapshots, as `list -f json` prints them.
+    Snapshot,
+    /// Reports, as `check -f json` prints them.
+    Report,
 }
 
 /// `--color`.

@@ -174,6 +174,26 @@ fn walk(path: &Path, files: &mut Vec<Input>) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Reads the values of `--label`.
+pub(super) fn labels(given: &[String]) -> Result<BTreeMap<String, String>, CliError> {
+    let mut labels = BTreeMap::new();
+    for label in given {
+        match label.split_once('=') {
+            Some((key, value)) if !key.is_empty() => {
+                labels.insert(key.to_owned(), value.to_owned());
+            }
+            _ => {
+                return Err(CliError::new(
+                    CliErrorKind::Usage,
+                    format!("`{label}` is no label"),
+                    "a label is given as `--label env=prod`",
+                ));
+            }
+        }
+    }
+    Ok(labels)
+}
+
 fn options(args: &InputArgs) -> Result<Options, CliError> {
     let mut options = Options {
         from: None,
@@ -191,20 +211,7 @@ fn options(args: &InputArgs) -> Result<Options, CliError> {
             )
         })?);
     }
-    for label in &args.label {
-        match label.split_once('=') {
-            Some((key, value)) if !key.is_empty() => {
-                options.labels.insert(key.to_owned(), value.to_owned());
-            }
-            _ => {
-                return Err(CliError::new(
-                    CliErrorKind::Usage,
-                    format!("`{label}` is no label"),
-                    "a label is given as `--label env=prod`",
-                ));
-            }
-        }
-    }
+    options.labels = labels(&args.label)?;
     if let Some(command) = &args.command
         && capture::command::parse(command).is_empty()
     {

@@ -3,12 +3,14 @@
 mod args;
 mod check;
 mod error;
+mod explain;
 mod init;
 mod input;
 mod inventory;
 mod list;
 mod output;
 mod policies;
+mod test;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -41,8 +43,20 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args, &screen),
         Command::Inventory(args) => inventory::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
+        Command::Test(args) => test::run(args, &screen),
+        Command::Explain(args) => explain::run(args, &screen),
+        Command::Schema { name } => print(schema(*name), &screen),
         Command::Policy(command) => policy(command, &screen),
     })
+}
+
+/// `socklint schema`.
+fn schema(name: args::SchemaName) -> &'static str {
+    match name {
+        args::SchemaName::Policy => crate::schema::POLICY,
+        args::SchemaName::Snapshot => crate::schema::SNAPSHOT,
+        args::SchemaName::Report => crate::schema::REPORT,
+    }
 }
 
 /// `socklint policy`.

@@ -26,8 +26,8 @@ pub(super) struct Layer {
     /// `None` when it says nothing, `Some(None)` when it says `ignore`.
     pub(super) unlisted: Option<Option<Unlisted>>,
     pub(super) limits: Option<WaiverLimits>,
-    /// The hosts that the whole file is for.
-    pub(super) hosts: Option<Globs>,
+    /// The hosts that the whole file is for, with the key's place.
+    pub(super) hosts: Option<(Globs, Span)>,
     pub(super) rules: Vec<Rule>,
     /// Ids of all rules, also of those that are broken otherwise.
     pub(super) ids: Vec<(String, Span)>,
@@ -156,8 +156,9 @@ fn read_override(mut table: Table<'_>, reading: &mut Reading) -> Option<Override
     Some(Override { rule: rule?, severity, enabled, reason: reason?, at })
 }
 
-/// The file name without directory and `.toml`: the name of a policy that gives none.
+/// The file name without directory, `builtin:` and `.toml`: the name of a policy that gives none.
 fn stem(name: &str) -> String {
+    let name = name.strip_prefix("builtin:").unwrap_or(name);
     let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
     base.strip_suffix(".toml").unwrap_or(base).to_owned()
 }
@@ -167,7 +168,10 @@ fn read_header(mut table: Table<'_>, layer: &mut Layer, reading: &mut Reading) {
         layer.name = name;
     }
     layer.description = table.take_text("description", reading);
-    layer.hosts = table.take("hosts").and_then(|entry| Globs::read(entry.value, "hosts", reading));
+    layer.hosts = table.take("hosts").and_then(|entry| {
+        let at = reading.span(entry.range());
+        Some((Globs::read(entry.value, "hosts", reading)?, at))
+    });
     if let Some(entry) = table.take("extends") {
         let texts = entry.value.texts(reading, "extends").unwrap_or_default();
         layer.extends = texts.into_iter().map(|(text, range)| (text.to_owned(), range)).collect();
@@ -235,6 +239,8 @@ fn read_rule(
     if let Some((id, at)) = &id {
         ids.push((id.clone(), reading.span(at.clone())));
     }
+    let places = |entry: Entry<'_>| (entry.name.to_owned(), reading.span(entry.range()));
+    let keys = table.entries().into_iter().map(places).collect();
     let severity = read_severity(&mut table, reading);
     let match_entry = table.take("match");
     let matches = match &match_entry {
@@ -288,6 +294,8 @@ fn read_rule(
         transports,
         hosts: hosts.into_iter().collect(),
         overrides: Vec::new(),
+        own_severity: severity,
+        keys,
     })
 }
 

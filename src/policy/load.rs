@@ -9,7 +9,7 @@ use super::error::{PolicyError, PolicyErrorKind, suggestion};
 use super::index::PortIndex;
 use super::layer::{self, Layer, Override};
 use super::value::{Globs, Reading, Sets};
-use super::{Policy, Rule, packs};
+use super::{Policy, PolicyFile, Rule, packs};
 use crate::source::{SourceFile, SourceId, SourceMap, Span};
 
 /// What came of loading.
@@ -97,7 +97,9 @@ struct Loader<'a> {
     layers: Vec<Layer>,
     rules: Vec<Rule>,
     ids: Vec<(String, Span)>,
-    disabled: Vec<(String, Override)>,
+    disabled: Vec<Rule>,
+    /// What is told of the files, with their places in the load order.
+    described: Vec<(usize, PolicyFile)>,
     /// Keys of the files that are loaded.
     loaded: Vec<String>,
     /// Keys of the files that are being loaded, with the place that asked for each.
@@ -116,6 +118,7 @@ impl<'a> Loader<'a> {
             rules: Vec::new(),
             ids: Vec::new(),
             disabled: Vec::new(),
+            described: Vec::new(),
             loaded: Vec::new(),
             open: Vec::new(),
             files: 0,
@@ -132,14 +135,20 @@ impl<'a> Loader<'a> {
         let source = self.sources.add(Arc::clone(&file));
         let mut reading = Reading::new(source);
         let (tree, faults) = DeTable::parse_recoverable(file.text());
+        let mut broken = Vec::new();
         for fault in faults {
             let at = fault.span().unwrap_or_default();
-            let message = format!("no TOML: {}", fault.message().replace('\n', ", "));
-            reading.error(PolicyErrorKind::Syntax, at, message, "here", None);
+            let line = file.line(at.start);
+            // Where the parser starts anew it often stumbles again over the same line.
+            if !broken.contains(&line) {
+                broken.push(line);
+                let message = format!("no TOML: {}", fault.message().replace('\n', ", "));
+                reading.error(PolicyErrorKind::Syntax, at, message, "here", None);
+            }
         }
         let opened = layer::open(&tree, &file, &mut reading);
         let mut hosts = outer.to_vec();
-        hosts.extend(opened.layer.hosts.clone());
+        hosts.extend(opened.layer.hosts.iter().map(|(globs, _)| globs.clone()));
         if self.open.is_empty() {
             self.open.push((key.clone(), None));
         }
@@ -150,6 +159,9 @@ impl<'a> Loader<'a> {
         reading.sets = std::mem::take(&mut self.sets);
         let mut layer = opened.read(number, &mut reading);
         self.sets = std::mem::take(&mut reading.sets);
+        if !broken.is_empty() {
+            reading.errors.retain(|error| is_sure(error, &file, &broken));
+        }
         self.errors.extend(reading.errors);
         let name = layer.name.clone();
         let qualify = |id: &str| if inherited { format!("{name}/{id}") } else { id.to_owned() };
@@ -160,6 +172,10 @@ impl<'a> Loader<'a> {
             self.rules.push(rule);
         }
         self.ids.extend(layer.ids.drain(..).map(|(id, at)| (qualify(&id), at)));
+        let extended_at =
+            self.open.iter().rev().find(|(open, _)| *open == key).and_then(|(_, at)| *at);
+        let hosts = layer.hosts.clone();
+        self.described.push((number, PolicyFile { name, source, extended_at, hosts }));
         layer.inherited = inherited;
         self.layers.push(layer);
         self.loaded.push(key);
@@ -244,15 +260,15 @@ impl<'a> Loader<'a> {
             rule.overrides.push(change.clone());
         }
         for change in overrides.iter().filter(|change| change.enabled == Some(false)) {
-            if self.rules.iter().any(|rule| rule.id == change.rule) {
-                self.disabled.push((change.rule.clone(), change.clone()));
-                self.rules.retain(|rule| rule.id != change.rule);
+            if let Some(at) = self.rules.iter().position(|rule| rule.id == change.rule) {
+                self.disabled.push(self.rules.remove(at));
             }
         }
     }
 
     fn finish(self) -> Loaded {
-        let Self { sources, mut errors, layers, rules, ids, disabled, .. } = self;
+        let Self { sources, mut errors, layers, rules, ids, disabled, mut described, .. } = self;
+        described.sort_by_key(|(number, _)| *number);
         check_ids(&ids, &mut errors);
         check_repeats(&rules, &sources, &mut errors);
         let mut policy = Policy {
@@ -264,6 +280,7 @@ impl<'a> Loader<'a> {
             waivers: Vec::new(),
             waiver_limits: super::WaiverLimits::default(),
             disabled,
+            files: described.into_iter().map(|(_, file)| file).collect(),
             sources: sources.clone(),
         };
         let mut names: Vec<String> = Vec::new();
@@ -302,6 +319,16 @@ impl<'a> Loader<'a> {
         let usable = errors.iter().all(|error| error.kind.is_warning());
         Loaded { policy: usable.then_some(policy), errors, sources }
     }
+}
+
+/// Whether an error is one beside faults of the TOML on these lines: what the parser made up for a
+/// broken value is no second mistake, and a key that seems to be missing may stand in what it passed
+/// over.
+fn is_sure(error: &PolicyError, file: &SourceFile, broken: &[usize]) -> bool {
+    let absence =
+        [PolicyErrorKind::MissingKey, PolicyErrorKind::Action, PolicyErrorKind::NeverMatches];
+    let beside = error.at.is_none_or(|at| !broken.contains(&file.line(at.range().start)));
+    error.kind == PolicyErrorKind::Syntax || beside && !absence.contains(&error.kind)
 }
 
 fn check_ids(ids: &[(String, Span)], errors: &mut Vec<PolicyError>) {

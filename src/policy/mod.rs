@@ -21,7 +21,7 @@ pub use value::{Deadline, Globs};
 pub use waiver::{Waiver, WaiverLimits};
 
 use crate::snapshot::Transport;
-use crate::source::{SourceMap, Span};
+use crate::source::{SourceId, SourceMap, Span};
 
 /// The reserved id under which listeners that no rule speaks of are reported.
 pub const UNLISTED: &str = "unlisted";
@@ -135,6 +135,23 @@ pub struct Rule {
     pub hosts: Vec<Globs>,
     /// What changed it, in order.
     pub overrides: Vec<Override>,
+    /// The severity before any override: as its file gives it, or the default.
+    pub own_severity: Severity,
+    /// Every key that its file writes, in that order: name, and key with value.
+    pub keys: Vec<(String, Span)>,
+}
+
+/// One file of a policy, as its rules see it.
+#[derive(Debug)]
+pub struct PolicyFile {
+    /// Its name: `name` in `[policy]`, else the file's.
+    pub name: String,
+    /// Its text.
+    pub source: SourceId,
+    /// Where the file that builds on it asks for it; `None` when the user named it.
+    pub extended_at: Option<Span>,
+    /// The hosts that the whole file is for, with the key's place.
+    pub hosts: Option<(Globs, Span)>,
 }
 
 /// `unlisted` of a policy: the severity and the key's place.
@@ -161,8 +178,10 @@ pub struct Policy {
     pub waivers: Vec<Waiver>,
     /// How long waivers may run.
     pub waiver_limits: WaiverLimits,
-    /// Inherited rules that an override switched off.
-    pub disabled: Vec<(String, Override)>,
+    /// Inherited rules that an override switched off: the last one that has `enabled`.
+    pub disabled: Vec<Rule>,
+    /// The files, in the order of [`Rule::layer`].
+    pub files: Vec<PolicyFile>,
     /// The texts.
     pub sources: SourceMap,
     /// Rules by port.

@@ -19,6 +19,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("listing", 9),
     ("inventory", 10),
     ("draft", 10),
+    ("suite", 10),
     ("cli", 11),
 ];
 

@@ -733,6 +733,8 @@ impl Reader<'_> {
     /// Reports a line of the table that cannot be read.
     fn unread(&mut self, line: LineRange, message: &str) {
         self.spoil(Missing::RowUnread);
+        // Whatever it is, it stands between a name and what else could be of it.
+        self.name = None;
         let place = self.content(line);
         self.transcript.issue(IssueKind::RowUnread, place, message);
     }

@@ -388,7 +388,7 @@ pub(super) struct Seen {
     pub(super) ipv6: bool,
     /// A row with `*`.
     pub(super) star: bool,
-    /// A netlink row: they are unconnected and shown with `-a` and `-l` only.
+    /// A netlink row.
     pub(super) netlink: bool,
     /// A unix row.
     pub(super) unix: bool,
@@ -429,11 +429,12 @@ impl Seen {
         if columns.is_none() {
             return Coverage::uniform(Cell::Absent(Missing::HeaderNotShown));
         }
-        // Netlink and unix rows side by side are those of `-l` or `-a` without any table named.
-        let everything = self.netlink && self.unix;
+        // Netlink and unix rows side by side are those of `-l` or `-a` without any table named, which lists
+        // every transport. All the same each counts only where it has a row: else whoever takes the
+        // rows of one away would make a clean host.
         let mut coverage = Coverage::default();
         for transport in ALL {
-            let shown = self.listeners.contains(transport) || everything;
+            let shown = self.listeners.contains(transport);
             if !shown && !self.any.contains(transport) {
                 continue;
             }

@@ -563,7 +563,7 @@ fn coverage_by_rows() {
         (format!("{HEAD}mptcp LISTEN 0 1 0.0.0.0:1 0.0.0.0:*\n"), none),
         (
             format!("{HEAD}nl UNCONN 0 0 rtnl:kernel *\nu_str LISTEN 0 1 /run/a 1 * 0\n{v4}"),
-            "tcp4:presumed tcp6:family-not-shown udp4:presumed udp6:family-not-shown sctp4:presumed dccp4:presumed raw4:presumed",
+            "tcp4:presumed tcp6:family-not-shown udp4:transport-not-shown udp6:transport-not-shown",
         ),
         (
             format!("{HEAD}u_str LISTEN 0 1 /run/a 1 * 0\n{v4}"),

@@ -114,6 +114,8 @@ pub enum Condition {
     Not(Box<Self>),
     /// One key.
     Test {
+        /// The key as written; `label` for each of its labels.
+        key: &'static str,
         /// The key's test.
         test: Box<dyn Test>,
         /// Key and value in the policy.
@@ -161,7 +163,11 @@ impl Condition {
                 name => match KEYS.iter().find(|key| key.name() == name) {
                     Some(known) => {
                         let tests = known.read(entry.value, reading).unwrap_or_default();
-                        all.extend(tests.into_iter().map(|test| Self::Test { test, at }));
+                        all.extend(tests.into_iter().map(|test| Self::Test {
+                            key: known.name(),
+                            test,
+                            at,
+                        }));
                     }
                     None => unknown_key(name, entry.key, key, reading),
                 },
@@ -224,7 +230,7 @@ impl Condition {
     #[must_use]
     pub fn failing(&self, socket: &Socket, facts: &Facts<'_>) -> Option<(&dyn Test, Span)> {
         match self {
-            Self::Test { test, at } => {
+            Self::Test { test, at, .. } => {
                 (test.holds(socket, facts) == Truth::No).then_some((test.as_ref(), *at))
             }
             Self::All(all) => all

@@ -39,7 +39,7 @@ impl Test for UserTest {
             (Some(false), Some(false)) => Truth::No,
             // Half of the identity is known and does not match: the other half may, unless no pattern
             // speaks of it.
-            (None, Some(false)) if self.0.texts().all(is_number) => Truth::No,
+            (None, Some(false)) if self.0.texts().all(is_told_by_number) => Truth::No,
             (Some(false), None) if !self.0.texts().any(could_be_number) => Truth::No,
             (None, None) => Truth::missing(Missing::UserNotShown),
             _ => Truth::missing(Missing::UserName),
@@ -64,8 +64,9 @@ impl Test for UserTest {
     }
 }
 
-fn is_number(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
+/// Whether the number alone decides: another number than 0 is not root's.
+fn is_told_by_number(text: &str) -> bool {
+    text == "root" || text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn could_be_number(text: &str) -> bool {
