@@ -17,6 +17,8 @@ const LAYERS: &[(&str, usize)] = &[
     ("audit", 8),
     ("report", 9),
     ("listing", 9),
+    ("inventory", 10),
+    ("draft", 10),
     ("suite", 10),
     ("cli", 11),
 ];
