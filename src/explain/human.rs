@@ -45,6 +45,7 @@ pub fn rule(rule: &RuleExplanation, style: Style) -> String {
             Origin::Own => place,
             Origin::Inherited => format!("inherited, {place}"),
             Origin::Override { reason } => format!("override, {place}: {reason}"),
+            Origin::File if value.place.is_none() => "[policy] of several files".to_owned(),
             Origin::File => format!("[policy], {place}"),
             Origin::Default => "default".to_owned(),
         };

@@ -350,7 +350,7 @@ fn values(policy: &Policy, rule: &Rule) -> Vec<Value> {
     push("owner", rule.owner.clone());
     push("approved_by", rule.approved_by.clone());
     push("review_by", rule.review_by.as_ref().map(|(by, _)| by.text.clone()));
-    push("hosts", rule.hosts.first().map(Globs::words));
+    push("hosts", rule.hosts.as_ref().map(Globs::words));
     let default = |key: &str, text: &str| Value {
         key: key.to_owned(),
         text: text.to_owned(),
@@ -382,8 +382,18 @@ fn changes(policy: &Policy, change: &Override) -> Vec<Value> {
     severity.into_iter().chain(enabled).map(value).collect()
 }
 
-/// `hosts` of the rule's file, and of the files that build on it.
+/// `hosts` of the rule's file, and of the files that build on it: each must match. Where the file is
+/// part of the policy in several ways, all of them in one value.
 fn file_hosts(policy: &Policy, rule: &Rule) -> Vec<Value> {
+    let words = |way: &Vec<Globs>| way.iter().map(Globs::words).collect::<Vec<_>>().join(" and ");
+    if let [_, _, ..] = rule.reach.ways() {
+        let ways: Vec<String> = rule.reach.ways().iter().map(words).collect();
+        let (key, text) = ("hosts".to_owned(), ways.join(", or "));
+        return vec![Value { key, text, origin: Origin::File, place: None }];
+    }
+    if rule.reach.is_everywhere() {
+        return Vec::new();
+    }
     let mut values = Vec::new();
     let mut file = policy.files.get(rule.layer);
     for _ in 0..policy.files.len() {
@@ -396,9 +406,8 @@ fn file_hosts(policy: &Policy, rule: &Rule) -> Vec<Value> {
                 place: Place::of(policy, *at),
             });
         }
-        file = current
-            .extended_at
-            .and_then(|at| policy.files.iter().find(|other| other.source == at.source));
+        let of = |at: Span| policy.files.iter().find(|other| other.source == at.source);
+        file = current.extended_at.and_then(of);
     }
     values
 }
@@ -431,7 +440,7 @@ fn needed(rule: &Rule) -> Needs {
     if let Action::Require(condition) = &rule.action {
         keys.add(condition);
     }
-    if !rule.hosts.is_empty() {
+    if !rule.is_for_all() {
         keys.0.insert("host");
     }
     if matches!(rule.action, Action::Allow) {

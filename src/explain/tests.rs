@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use super::*;
 use crate::capture::IssueKind;
-use crate::cli::CliErrorKind;
 use crate::policy::{Library, Policy, PolicyErrorKind, Severity, load_with};
 use crate::snapshot::{Address, Transport};
 use crate::source::SourceFile;
@@ -248,24 +247,16 @@ fn what_the_argument_is() {
 }
 
 #[test]
-fn every_code_has_a_section_and_no_section_is_stale() {
+fn codes_have_sections() {
+    // That none is missing and none is stale is tested beside the other pages.
     let mut codes: Vec<&str> = IssueKind::ALL.map(IssueKind::code).to_vec();
     codes.extend(PolicyErrorKind::ALL.map(PolicyErrorKind::code));
-    codes.extend(CliErrorKind::ALL.map(CliErrorKind::code));
-    codes.push("socklint::policy::waiver_unused");
-    for code in &codes {
-        let page = page(code).unwrap_or_else(|| panic!("docs/codes.md has no section `## {code}`"));
-        assert!(page.text.len() > 60, "{code}: {}", page.text);
+    for code in codes {
+        let page = page(code).unwrap_or_else(|| panic!("docs/codes.md has no section `{code}`"));
+        assert!(page.text.len() > 60 && !page.text.contains("\n#"), "{code}: {}", page.text);
     }
-    for page in pages() {
-        assert!(
-            codes.contains(&page.code),
-            "docs/codes.md: no diagnostic has the code `{}`",
-            page.code
-        );
-    }
-    assert_eq!(pages().count(), codes.len(), "a section stands twice");
     assert_eq!(page("unknown_key").unwrap().code, "socklint::policy::unknown_key");
+    assert_eq!(page("no_rule"), None, "two codes end so");
 }
 
 #[test]
