@@ -380,11 +380,8 @@ fn read_action(table: &mut Table<'_>, reading: &mut Reading) -> Option<(Action, 
     if let Some(entry) = require {
         let before = reading.errors.len();
         let condition = Condition::read(entry.value, "require", reading)?;
-        if let Condition::All(all) = &condition
-            && all.is_empty()
-            && reading.errors.len() == before
-        {
-            let message = "`require` is empty, so every listener satisfies it";
+        if condition.is_always_so() && reading.errors.len() == before {
+            let message = "`require` asks nothing: every listener satisfies it";
             reading.error(PolicyErrorKind::BadValue, entry.range(), message, "asks nothing", None);
             return None;
         }
