@@ -10,8 +10,10 @@ use std::sync::Arc;
 use socklint::capture::{FORMATS, IssueKind};
 use socklint::cli::CliErrorKind;
 use socklint::policy::condition::KEYS;
+use socklint::policy::packs::PACKS;
 use socklint::policy::{PolicyErrorKind, load};
 use socklint::source::SourceFile;
+use socklint::suite::{self, SuiteFinding};
 
 const PAGES: &[(&str, &str)] = &[
     ("README.md", include_str!("../README.md")),
@@ -49,6 +51,7 @@ fn every_code_has_a_section_and_every_section_a_code() {
     codes.extend(IssueKind::ALL.map(IssueKind::code));
     codes.extend(PolicyErrorKind::ALL.map(PolicyErrorKind::code));
     codes.extend(CliErrorKind::ALL.map(CliErrorKind::code));
+    codes.extend(SuiteFinding::ALL.map(SuiteFinding::code));
     codes.sort_unstable();
     codes.dedup();
     let text = page("docs/codes.md");
@@ -72,6 +75,36 @@ fn every_policy_in_the_pages_loads() {
         }
     }
     assert!(count > 10, "{count} policies found");
+}
+
+/// A block of `toml test` holds the tests of the policy in the block of `toml` before it.
+#[test]
+fn every_policy_test_in_the_pages_passes() {
+    let mut count = 0;
+    for (name, _) in PAGES {
+        let text = page(name);
+        for (at, _) in text.match_indices("```toml test\n") {
+            count += 1;
+            let (before, after) = text.split_at(at);
+            let policy = blocks(before, "toml").pop().expect("a policy before its tests");
+            let tests = blocks(after, "toml test").remove(0);
+            let policy =
+                load(vec![Arc::new(SourceFile::new(*name, policy))]).policy.expect("loads");
+            let suite = suite::read(vec![Arc::new(SourceFile::new(*name, tests))], &policy);
+            assert_eq!(suite.errors, [], "{name}:\n{tests}");
+            let run = suite::run(&policy, &suite);
+            assert_eq!((run.failed(), run.uncovered()), (0, 0), "{name}:\n{tests}");
+        }
+    }
+    assert!(count > 0, "no tests found");
+}
+
+#[test]
+fn every_pack_is_named() {
+    for pack in PACKS {
+        let row = format!("| `builtin:{}` | {} |", pack.name, pack.about);
+        assert!(page("docs/policy.md").contains(&row), "{row}");
+    }
 }
 
 #[test]

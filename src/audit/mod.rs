@@ -209,6 +209,12 @@ fn judge_socket(
             Action::Allow => {}
         }
     };
+    candidates(policy, facts, socket, &mut ask);
+    listed
+}
+
+/// Calls `ask` with every rule that can match a socket, by its port.
+fn candidates(policy: &Policy, facts: &Facts<'_>, socket: &Socket, mut ask: impl FnMut(usize)) {
     let port = match socket.port {
         Port::Number(port) if !(socket.port_resolved && facts.grade == Grade::Proven) => Some(port),
         Port::Number(_) | Port::Missing(_) => None,
@@ -218,9 +224,25 @@ fn judge_socket(
             policy.index.of_port(port).iter().for_each(|&number| ask(number as usize));
             policy.index.residual().iter().for_each(|&number| ask(number as usize));
         }
-        None => (0..policy.rules.len()).for_each(&mut ask),
+        None => (0..policy.rules.len()).for_each(ask),
     }
-    listed
+}
+
+/// The rules that speak of a socket: those whose `match` is true of it, or unknown, in the order of the
+/// policy.
+#[must_use]
+pub fn speaking(policy: &Policy, facts: &Facts<'_>, socket: &Socket) -> Vec<(usize, Truth)> {
+    let mut rules = Vec::new();
+    candidates(policy, facts, socket, |number| {
+        if let Some(rule) = policy.rules.get(number) {
+            let matches = applies(rule, facts).and(rule.matches.holds(socket, facts));
+            if matches != Truth::No {
+                rules.push((number, matches));
+            }
+        }
+    });
+    rules.sort_unstable_by_key(|&(number, _)| number);
+    rules
 }
 
 /// Whether a rule is for this host: by its file's `hosts`, and by what its `match` says of the host.
@@ -252,8 +274,11 @@ pub fn needs(rule: Option<&Rule>, facts: &Facts<'_>) -> Vec<(Transport, Family)>
         .collect()
 }
 
-/// What of it the evidence does not cover.
-fn uncovered(rule: Option<&Rule>, facts: &Facts<'_>) -> Vec<(Transport, Family, Missing)> {
+/// What of it the evidence does not cover; of what `unlisted` asks for when there is no rule.
+pub(crate) fn uncovered(
+    rule: Option<&Rule>,
+    facts: &Facts<'_>,
+) -> Vec<(Transport, Family, Missing)> {
     needs(rule, facts)
         .into_iter()
         .filter_map(|(transport, family)| {

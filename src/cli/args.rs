@@ -28,6 +28,12 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// List the listeners that the evidence holds.
     List(ListArgs),
+    /// Run the tests of a policy; say which rules no test covers.
+    Test(TestArgs),
+    /// The register of ports, protocols and services: every listener with the rules that speak of it.
+    Inventory(InventoryArgs),
+    /// Draft a first policy from a known-good host: what listens now, and nothing else.
+    Init(InitArgs),
     /// What a rule or a diagnostic code means, or what the policy says of an endpoint.
     Explain(ExplainArgs),
     /// Print a JSON Schema, for editors and for programs that read reports.
@@ -162,6 +168,70 @@ pub(super) struct ListArgs {
     /// Say why a format was detected, and what was ignored.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint test`.
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    /// Policies whose tests to run: files with a NAME.test.toml beside NAME.toml, directories of them,
+    /// or `builtin:NAME` [default: $SOCKLINT_POLICY, else the nearest socklint.toml up to the
+    /// repository's root, else builtin:baseline].
+    #[arg(value_name = "POLICY")]
+    pub(super) policies: Vec<String>,
+
+    /// Change each rule in turn, and name the changes that no test notices.
+    #[arg(long)]
+    pub(super) mutate: bool,
+
+    /// Rules that no test makes fail, or none makes pass, and warnings about the policy are errors.
+    #[arg(long)]
+    pub(super) strict: bool,
+
+    /// The format on standard output: human or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// Leave warnings out.
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub(super) quiet: bool,
+
+    /// Name every test.
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
+/// `socklint inventory`.
+#[derive(Debug, Args)]
+pub(super) struct InventoryArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// A policy file, a directory of them, or `builtin:NAME` (repeatable) [default: as for `check`].
+    #[arg(short, long, value_name = "POLICY", help_heading = "Policy")]
+    pub(super) policy: Vec<String>,
+
+    /// The moment that waivers and reviews are judged by: a date or an RFC 3339 instant [default: now].
+    #[arg(long, value_name = "WHEN", help_heading = "Policy")]
+    pub(super) now: Option<String>,
+
+    /// The format on standard output: human, markdown, csv or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
+
+    /// A register to write to a file (repeatable).
+    #[arg(short, long, value_name = "FORMAT=PATH", help_heading = "Output")]
+    pub(super) output: Vec<String>,
+}
+
+/// `socklint init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// The file to write the policy to, whole or not at all [default: standard output].
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
 }
 
 /// `socklint explain`.

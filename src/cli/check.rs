@@ -179,7 +179,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The moment of `--now`.
+/// The moment that is given, else the present one.
 pub(super) fn now(given: Option<&str>) -> Result<Timestamp, CliError> {
     let Some(text) = given else { return Ok(Timestamp::now()) };
     let date = || {

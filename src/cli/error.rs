@@ -20,17 +20,20 @@ pub enum CliErrorKind {
     NoRule,
     /// `--strict`: warnings are errors.
     Strict,
+    /// A policy without tests.
+    NoTest,
 }
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
         Self::Unwritable,
         Self::NoRule,
         Self::Strict,
+        Self::NoTest,
     ];
 
     /// The diagnostic code.
@@ -43,6 +46,7 @@ impl CliErrorKind {
             Self::Unwritable => "socklint::cli::unwritable",
             Self::NoRule => "socklint::cli::no_rule",
             Self::Strict => "socklint::cli::strict",
+            Self::NoTest => "socklint::cli::no_test",
         }
     }
 }

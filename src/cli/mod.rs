@@ -4,10 +4,13 @@ mod args;
 mod check;
 mod error;
 mod explain;
+mod init;
 mod input;
+mod inventory;
 mod list;
 mod output;
 mod policies;
+mod test;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -37,7 +40,10 @@ pub fn main() -> ExitCode {
     let screen = Screen::new(cli.color);
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
+        Command::Init(args) => init::run(args, &screen),
+        Command::Inventory(args) => inventory::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
+        Command::Test(args) => test::run(args, &screen),
         Command::Explain(args) => explain::run(args, &screen),
         Command::Schema { name } => print(schema(*name), &screen),
         Command::Policy(command) => policy(command, &screen),

@@ -158,6 +158,20 @@ impl Output {
     }
 }
 
+/// Writes a file that appears whole or not at all.
+///
+/// # Errors
+///
+/// When it cannot be written; what was there before is still there then.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let write = || {
+        let mut file = create_beside(path)?;
+        file.write_all(bytes)?;
+        file.persist(path).map(|_| ()).map_err(|fault| fault.error)
+    };
+    write().map_err(|fault| CliError::unwritable(&path.to_string_lossy(), &fault))
+}
+
 /// A temporary file in the directory of `path`, with the permissions of a new file.
 fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
     if path.is_dir() {

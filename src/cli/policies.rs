@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{CliError, CliErrorKind};
-use crate::policy::packs::PACKS;
+use crate::policy::packs::{PACKS, pack};
 use crate::policy::{Library, Loaded, builtin, load_with};
 use crate::source::SourceFile;
 
@@ -30,6 +30,91 @@ pub(super) fn find(named: &[String]) -> Result<Loaded, CliError> {
         }
     }
     Ok(load_with(files, &Files))
+}
+
+/// A policy and the tests beside it.
+pub(super) struct Pair {
+    /// The policy.
+    pub(super) policy: Arc<SourceFile>,
+    /// Its tests; `None` when there is no file of them.
+    pub(super) tests: Option<Arc<SourceFile>>,
+    /// Found in a directory that was named: it may have no tests as long as another one has.
+    pub(super) found: bool,
+}
+
+/// How the names of test files end: `NAME.test.toml` holds the tests of `NAME.toml`.
+const TESTS: &str = ".test.toml";
+
+/// Reads policies with their tests, each policy for itself: those that are named, else what
+/// [`find`] would use. Of a directory every file that is a policy; a test file in it whose policy is
+/// not there is an error.
+pub(super) fn with_tests(named: &[String]) -> Result<Vec<Pair>, CliError> {
+    let mut names = if named.is_empty() { environment() } else { named.to_vec() };
+    if names.is_empty() {
+        let first = PACKS.first().map(|pack| format!("builtin:{}", pack.name));
+        names.extend(nearest().map(|path| path.to_string_lossy().into_owned()).or(first));
+    }
+    let mut pairs = Vec::new();
+    for name in names {
+        // Who names the tests means the policy that they are of.
+        let name = match name.strip_suffix(TESTS) {
+            Some(stem) if !Path::new(&name).is_dir() => format!("{stem}.toml"),
+            _ => name,
+        };
+        let mut files = Vec::new();
+        read(&name, &mut files)?;
+        let found = Path::new(&name).is_dir();
+        if found {
+            check_orphans(&name, &files)?;
+        }
+        for policy in files {
+            let tests = match policy.name().strip_prefix("builtin:").and_then(pack) {
+                Some(pack) => {
+                    let name = format!("{}{TESTS}", policy.name());
+                    Some(Arc::new(SourceFile::new(name, pack.tests)))
+                }
+                None => tests_beside(policy.name())?,
+            };
+            pairs.push(Pair { policy, tests, found });
+        }
+    }
+    Ok(pairs)
+}
+
+/// Every test file below a directory must be of a policy there: a misspelt name would hide it.
+fn check_orphans(directory: &str, policies: &[Arc<SourceFile>]) -> Result<(), CliError> {
+    for entry in walkdir::WalkDir::new(directory)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .flatten()
+    {
+        let path = entry.path().to_string_lossy();
+        if let Some(stem) = path.strip_suffix(TESTS)
+            && !policies.iter().any(|policy| policy.name() == format!("{stem}.toml"))
+        {
+            let message = format!("`{path}` holds the tests of a policy that is not there");
+            return Err(CliError::new(
+                CliErrorKind::Usage,
+                message,
+                format!("its policy is `{stem}.toml`"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn tests_beside(policy: &str) -> Result<Option<Arc<SourceFile>>, CliError> {
+    let path = PathBuf::from(format!("{}{TESTS}", policy.strip_suffix(".toml").unwrap_or(policy)));
+    if !path.exists() {
+        return Ok(None);
+    }
+    read_file(&path).map(Some)
+}
+
+/// Loads a policy alone, for its tests.
+pub(super) fn load_one(file: Arc<SourceFile>) -> Loaded {
+    load_with(vec![file], &Files)
 }
 
 fn environment() -> Vec<String> {

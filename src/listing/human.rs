@@ -19,30 +19,20 @@
 //! What is not known is `?` with a note that says why and what supplies it, and every listing says
 //! what it covers: an empty one proves nothing by itself.
 
-use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Listing, Style};
 use crate::address::Scope;
 use crate::safe;
 use crate::snapshot::{Address, Cell, Device, Family, Port, Snapshot, Socket, Transport, Vantage};
+use crate::style::{GAP, NARROWEST, PADDED, Paint, cut, pad, right, wrap};
 use crate::truth::Missing;
-
-/// Between two columns.
-const GAP: &str = "  ";
-
-/// Where the output has no width, cells are padded to so many columns at most: one odd name must not
-/// move every other row apart.
-const PADDED: usize = 44;
 
 /// Under so many columns for endpoint and owner together, a row takes two lines.
 const TIGHT: usize = 34;
-
-/// The shortest width that is kept to.
-const NARROWEST: usize = 32;
 
 /// For people.
 #[derive(Debug)]
@@ -75,45 +65,15 @@ impl Listing for Human {
     }
 }
 
-/// How a piece of text is shown where colours are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Paint {
-    Plain,
-    Bold,
-    Dim,
-    Red,
-    Yellow,
-    Green,
-    Magenta,
-}
-
-impl Paint {
-    /// Parameters of SGR. Source: ECMA-48, 8.3.117.
-    fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Bold => "1",
-            Self::Dim => "2",
-            Self::Red => "31",
-            Self::Yellow => "33",
-            Self::Green => "32",
-            Self::Magenta => "35",
-        }
-    }
-
-    fn of(scope: Option<Scope>) -> Self {
-        match scope {
-            None => Self::Magenta,
-            Some(Scope::Wildcard | Scope::Public) => Self::Red,
-            Some(Scope::Loopback) => Self::Green,
-            Some(
-                Scope::LinkLocal
-                | Scope::Private
-                | Scope::Shared
-                | Scope::Multicast
-                | Scope::Broadcast,
-            ) => Self::Yellow,
-        }
+/// How a scope is shown.
+pub(crate) fn paint(scope: Option<Scope>) -> Paint {
+    match scope {
+        None => Paint::Magenta,
+        Some(Scope::Wildcard | Scope::Public) => Paint::Red,
+        Some(Scope::Loopback) => Paint::Green,
+        Some(
+            Scope::LinkLocal | Scope::Private | Scope::Shared | Scope::Multicast | Scope::Broadcast,
+        ) => Paint::Yellow,
     }
 }
 
@@ -209,18 +169,7 @@ impl Page {
 
     /// Writes one line of painted pieces, without blanks at its end.
     fn line(&mut self, pieces: &[(Paint, &str)]) {
-        let last = pieces.len().saturating_sub(1);
-        for (index, (paint, piece)) in pieces.iter().enumerate() {
-            let piece = if index == last { piece.trim_end_matches(' ') } else { piece };
-            match self.colour && *paint != Paint::Plain && !piece.is_empty() {
-                true => {
-                    // Writing to a String cannot fail.
-                    let _ = write!(self.text, "\u{1b}[{}m{piece}\u{1b}[0m", paint.code());
-                }
-                false => self.text.push_str(piece),
-            }
-        }
-        self.text.push('\n');
+        crate::style::line(&mut self.text, self.colour, pieces);
     }
 
     /// Writes a text, broken between words where the width asks for it.
@@ -340,7 +289,7 @@ impl Page {
 
     fn wide(&mut self, row: &Row, columns: &Columns) {
         let scope = pad(scope_text(row.scope), columns.scope);
-        let paint = Paint::of(row.scope);
+        let colour = paint(row.scope);
         let fits = row.endpoint_width() <= columns.endpoint;
         let endpoint = pad(&row.fit_endpoint(usize::MAX), columns.endpoint);
         let owner = match columns.cut {
@@ -352,7 +301,7 @@ impl Page {
         let transport = pad(row.transport, columns.transport);
         if fits || !columns.cut {
             return self.line(&[
-                (paint, &scope),
+                (colour, &scope),
                 (Paint::Plain, GAP),
                 (Paint::Plain, &endpoint),
                 (Paint::Plain, GAP),
@@ -366,7 +315,7 @@ impl Page {
         // An endpoint that is wider than its column has a line for itself.
         let room = self.width.unwrap_or(usize::MAX).saturating_sub(columns.scope + GAP.len());
         let endpoint = row.fit_endpoint(room);
-        self.line(&[(paint, &scope), (Paint::Plain, GAP), (Paint::Plain, &endpoint)]);
+        self.line(&[(colour, &scope), (Paint::Plain, GAP), (Paint::Plain, &endpoint)]);
         let indent = " ".repeat(columns.scope + columns.endpoint + 2 * GAP.len());
         self.line(&[
             (Paint::Plain, &indent),
@@ -386,7 +335,7 @@ impl Page {
         let used = columns.scope + columns.transport + 2 * GAP.len();
         let endpoint = row.fit_endpoint(width.saturating_sub(used));
         self.line(&[
-            (Paint::of(row.scope), &scope),
+            (paint(row.scope), &scope),
             (Paint::Plain, GAP),
             (Paint::Plain, &transport),
             (Paint::Plain, GAP),
@@ -441,7 +390,7 @@ impl Page {
 }
 
 /// Host and evidence.
-fn heading(snapshot: &Snapshot) -> String {
+pub(crate) fn heading(snapshot: &Snapshot) -> String {
     let origin = &snapshot.origin;
     let path = match origin.path.as_str() {
         "-" => "standard input".into(),
@@ -499,7 +448,7 @@ fn sections(snapshot: &Snapshot) -> Vec<(Option<&str>, Vec<&Socket>)> {
 }
 
 /// Whom a scope lets in, most first. An address that is not known may be any.
-fn exposure(scope: Option<Scope>) -> u8 {
+pub(crate) fn exposure(scope: Option<Scope>) -> u8 {
     match scope {
         Some(Scope::Wildcard) => 0,
         Some(Scope::Public) => 1,
@@ -513,7 +462,7 @@ fn exposure(scope: Option<Scope>) -> u8 {
     }
 }
 
-fn scope_text(scope: Option<Scope>) -> &'static str {
+pub(crate) fn scope_text(scope: Option<Scope>) -> &'static str {
     scope.map_or("?", Scope::name)
 }
 
@@ -578,7 +527,7 @@ fn presumed(snapshot: &Snapshot) -> Option<String> {
 
 /// What holds a socket: each process name once, with its pid or the number of its processes; what
 /// else is known where no process is.
-fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
+pub(crate) fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
     let mut names: Vec<(Option<&str>, Vec<u32>)> = Vec::new();
     for owner in snapshot.owners(socket) {
         let name = owner.name.map(|name| snapshot.text(name));
@@ -653,73 +602,4 @@ fn columns(rows: &[Row], width: Option<usize>) -> Columns {
     let endpoint = fitting.max().unwrap_or_default().max("ENDPOINT".len());
     let owner = owner.min(room.saturating_sub(endpoint));
     Columns { scope, endpoint, transport, owner, line, cut: true, stacked: false }
-}
-
-fn pad(text: &str, width: usize) -> String {
-    let blanks = width.saturating_sub(text.width());
-    format!("{text}{}", " ".repeat(blanks))
-}
-
-fn right(text: &str, width: usize) -> String {
-    let blanks = width.saturating_sub(text.width());
-    format!("{}{text}", " ".repeat(blanks))
-}
-
-/// The beginning of a text that takes at most `width` columns, with an ellipsis when that is not all.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut short =
-        text.get(..prefix(text, width.saturating_sub(1))).unwrap_or_default().to_owned();
-    short.push('…');
-    short
-}
-
-/// Bytes of the longest beginning that takes at most `width` columns. A character counts at least as
-/// much by itself as in its text, but for emoji presentation (U+FE0F), which counts one more.
-fn prefix(text: &str, width: usize) -> usize {
-    let mut columns = 0;
-    for (at, c) in text.char_indices() {
-        columns += if c == '\u{FE0F}' { 1 } else { c.width().unwrap_or_default() };
-        if columns > width {
-            return at;
-        }
-    }
-    text.len()
-}
-
-/// Breaks a text into lines of at most `width` columns, between words where there are any.
-fn wrap(first: &str, next: &str, text: &str, width: Option<usize>) -> Vec<String> {
-    let width = width.unwrap_or(usize::MAX);
-    let mut lines = Vec::new();
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in text.split(' ') {
-        let mut word = word;
-        if !empty && line.width() + 1 + word.width() <= width {
-            line.push(' ');
-            line.push_str(word);
-            continue;
-        }
-        if !empty {
-            lines.push(std::mem::replace(&mut line, next.to_owned()));
-        }
-        while line.width() + word.width() > width {
-            let room = width.saturating_sub(line.width());
-            let end = prefix(word, room);
-            let (head, tail) = word.split_at_checked(end).unwrap_or((word, ""));
-            // A character that is wider than the room would never fit.
-            if head.is_empty() || tail.is_empty() {
-                break;
-            }
-            line.push_str(head);
-            lines.push(std::mem::replace(&mut line, next.to_owned()));
-            word = tail;
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    lines.push(line);
-    lines
 }

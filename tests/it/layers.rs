@@ -19,7 +19,8 @@ const LAYERS: &[(&str, usize)] = &[
     ("explain", 9),
     ("report", 9),
     ("listing", 9),
-    ("cli", 10),
+    ("suite", 10),
+    ("cli", 11),
 ];
 
 /// What only `cli` may touch: files, environment, processes, clock, terminal, network.

@@ -11,8 +11,14 @@ mod exit_codes;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod inheritance;
+#[cfg(test)]
 mod layers;
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod waivers;

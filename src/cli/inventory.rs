@@ -1,0 +1,103 @@
+//! `socklint inventory`.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use super::args::InventoryArgs;
+use super::error::{CliError, CliErrorKind};
+use super::input::Inputs;
+use super::output::{Screen, write_file};
+use super::{check, policies};
+use crate::capture::Severity;
+use crate::inventory::{Inventory, REGISTERS, Register, register};
+use crate::policy::suggestion;
+use crate::report::{capture_issue, policy_error};
+use crate::style::Style;
+
+/// Runs the command and says its exit code: a register is no judgement, so 0 unless something cannot be
+/// read or written.
+pub(super) fn run(args: &InventoryArgs, screen: &Screen) -> u8 {
+    inventory(args, screen).unwrap_or_else(|error| {
+        screen.complain(&error);
+        2
+    })
+}
+
+fn inventory(args: &InventoryArgs, screen: &Screen) -> Result<u8, CliError> {
+    let now = check::now(args.now.as_deref())?;
+    let format = find(&args.format)?;
+    let mut files = Vec::new();
+    for output in &args.output {
+        let (name, path) = output.split_once('=').ok_or_else(|| {
+            CliError::new(
+                CliErrorKind::Usage,
+                format!("`{output}` names no format and file"),
+                "write `--output csv=register.csv`",
+            )
+        })?;
+        files.push((find(name)?, PathBuf::from(path)));
+    }
+    let loaded = policies::find(&args.policy)?;
+    for error in &loaded.errors {
+        screen.say(&policy_error(error, &loaded.sources, screen.style()));
+    }
+    let Some(policy) = loaded.policy else { return Ok(2) };
+    for warning in policy.reviews(now) {
+        screen.say(&policy_error(&warning, &loaded.sources, screen.style()));
+    }
+    let inputs = Inputs::new(&args.input)?;
+    let lenient = args.input.lenient;
+    let mut snapshots = Vec::new();
+    let mut errors = Vec::new();
+    let mut broken = false;
+    inputs.read(
+        |capture| {
+            for issue in &capture.issues {
+                if issue.kind.severity(lenient) > Severity::Note {
+                    screen.say(&capture_issue(issue, &capture.snapshot, lenient, screen.style()));
+                }
+            }
+            if capture.severity(lenient) == Some(Severity::Error) {
+                broken = true;
+            } else {
+                snapshots.push(capture.snapshot);
+            }
+        },
+        |error| errors.push(error),
+    );
+    let mut inventory = Inventory::new(&policy, now);
+    snapshots.iter().for_each(|snapshot| inventory.add(snapshot));
+    if !snapshots.is_empty() {
+        for (format, path) in files {
+            let mut bytes = Vec::new();
+            let written = format
+                .write(&mut bytes, &inventory, &Style::default())
+                .map_err(|fault| CliError::unwritable(&path.to_string_lossy(), &fault))
+                .and_then(|()| write_file(&path, &bytes));
+            errors.extend(written.err());
+        }
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
+        let written =
+            format.write(&mut out, &inventory, &screen.style()).and_then(|()| out.flush());
+        // What is still buffered would be tried again when the buffer is dropped.
+        let _ = out.into_parts();
+        match written {
+            Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
+                errors.push(CliError::unwritable("standard output", &fault));
+            }
+            _ => {}
+        }
+    }
+    for error in &errors {
+        screen.complain(error);
+    }
+    Ok(if broken || !errors.is_empty() || snapshots.is_empty() { 2 } else { 0 })
+}
+
+fn find(name: &str) -> Result<&'static dyn Register, CliError> {
+    register(name).ok_or_else(|| {
+        let known: Vec<&str> = REGISTERS.iter().map(|register| register.name()).collect();
+        let message = format!("`{name}` is no output format of `inventory`");
+        CliError::new(CliErrorKind::Usage, message, suggestion(name, &known, "the formats"))
+    })
+}
