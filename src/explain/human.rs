@@ -57,12 +57,6 @@ pub fn rule(rule: &RuleExplanation, style: Style) -> String {
         );
         text.push_str(&line);
     }
-    if !rule.controls.is_empty() {
-        text.push_str("\nControls:\n");
-        for control in &rule.controls {
-            text.push_str(&format!("  {}\n", shown(control)));
-        }
-    }
     if !rule.waivers.is_empty() {
         text.push_str("\nWaivers:\n");
     }

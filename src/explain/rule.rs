@@ -165,14 +165,17 @@ pub fn rule(policy: &Policy, id: &str, now: Timestamp) -> Result<RuleExplanation
 fn no_rule(policy: &Policy, id: &str) -> String {
     let ids: Vec<&str> =
         policy.rules.iter().chain(&policy.disabled).map(|rule| rule.id.as_str()).collect();
-    let same_end = ids.iter().copied().find(|known| known.ends_with(&format!("/{id}")));
+    // `telnet` for `baseline/telnet`, and the other way round.
+    let bare = id.rsplit('/').next().unwrap_or(id);
+    let ends = format!("/{id}");
+    let same_end = ids.iter().copied().find(|known| known.ends_with(&ends) || *known == bare);
     let codes: Vec<&str> = super::pages().map(|page| page.code).collect();
-    let ends = codes.iter().filter_map(|code| code.rsplit("::").next());
+    let code_ends = codes.iter().filter_map(|code| code.rsplit("::").next());
     let code = codes.iter().copied().find(|code| code.ends_with(&format!("::{id}")));
     match same_end
         .or(code)
         .or_else(|| nearest(id, ids.iter().copied()))
-        .or_else(|| nearest(id, ends))
+        .or_else(|| nearest(id, code_ends))
     {
         Some(near) => format!("did you mean `{near}`?"),
         None => match ids.as_slice() {
@@ -260,7 +263,7 @@ fn sentence(rule: &Rule) -> String {
             let must = condition.phrase();
             match &rule.matches {
                 Condition::All(all) if all.is_empty() => format!("Every listener must {must}."),
-                _ => format!("Those {who} must {must}."),
+                _ => format!("{} must {must}.", capital(&who)),
             }
         }
         Action::Forbid => format!("There must be no {who}."),
@@ -272,10 +275,17 @@ fn sentence(rule: &Rule) -> String {
         },
         Action::Allow => {
             format!(
-                "Those {who} are approved: nothing is asked of them, and `unlisted` does not catch them."
+                "{} are approved: nothing is asked of them, and `unlisted` does not catch them.",
+                capital(&who)
             )
         }
     }
+}
+
+/// The text with a capital at its beginning.
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// The listeners that a condition is true of: `listeners that use port 22 and are held by sshd`.

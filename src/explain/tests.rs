@@ -267,10 +267,7 @@ fn values_of_a_rule_have_places() {
     );
     let policy = policy(&text);
     let db = rule(&policy, "db", now()).unwrap();
-    assert_eq!(
-        db.sentence,
-        "Those listeners that use port 5432 and use tcp must bind loopback only."
-    );
+    assert_eq!(db.sentence, "Listeners that use port 5432 and use tcp must bind loopback only.");
     let line = |id: &str, key: &str| {
         let explained = rule(&policy, id, now()).unwrap();
         let value = explained.values.into_iter().rev().find(|value| value.key == key).unwrap();
@@ -296,6 +293,7 @@ fn values_of_a_rule_have_places() {
     );
     assert!(rule(&policy, "unlisted", now()).unwrap().needs.command.is_some());
     assert_eq!(rule(&policy, "telnet", now()).unwrap_err(), "did you mean `baseline/telnet`?");
+    assert_eq!(rule(&policy, "base/web", now()).unwrap_err(), "did you mean `web`?");
     assert_eq!(rule(&policy, "webb", now()).unwrap_err(), "did you mean `web`?");
     assert_eq!(
         rule(&policy, "unknown_key", now()).unwrap_err(),
