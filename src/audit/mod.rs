@@ -150,11 +150,15 @@ pub fn audit(policy: &Policy, snapshot: &Snapshot, grade: Grade) -> Vec<RuleResu
     let facts = Facts { snapshot, grade };
     let mut states: Vec<State> =
         policy.rules.iter().map(|rule| State::new(applies(rule, &facts))).collect();
-    let mut unlisted = State::new(Truth::Yes);
+    let name = snapshot.host.name.as_deref();
+    let mut unlisted = State::new(match policy.unlisted {
+        Some(_) => policy.unlisted_reach.holds(name),
+        None => Truth::No,
+    });
     for (index, socket) in snapshot.sockets().iter().enumerate() {
         let listed = judge_socket(policy, &facts, &mut states, index, socket);
         if policy.unlisted.is_some() {
-            unlisted.judge(!listed, index);
+            unlisted.judge(unlisted.applies.and(!listed), index);
         }
     }
     let mut results: Vec<RuleResult> = states
@@ -244,12 +248,7 @@ pub fn speaking(policy: &Policy, facts: &Facts<'_>, socket: &Socket) -> Vec<(usi
 /// Whether a rule is for this host: by its file's `hosts`, and by what its `match` says of the host.
 #[must_use]
 pub fn applies(rule: &Rule, facts: &Facts<'_>) -> Truth {
-    let by_hosts = |globs: &crate::policy::Globs| match &facts.snapshot.host.name {
-        _ if globs.is_full() => Truth::Yes,
-        Some(name) => globs.is_match(name).into(),
-        None => Truth::missing(Missing::HostName),
-    };
-    let by_file = rule.hosts.iter().map(by_hosts).fold(Truth::Yes, Truth::and);
+    let by_file = rule.is_for_host(facts.snapshot.host.name.as_deref());
     match rule.matches.of_host(facts) {
         Truth::No => Truth::No,
         Truth::Unknown(missing) if !missing.is_empty() => by_file.and(Truth::Unknown(missing)),

@@ -45,6 +45,7 @@ pub fn rule(rule: &RuleExplanation, style: Style) -> String {
             Origin::Own => place,
             Origin::Inherited => format!("inherited, {place}"),
             Origin::Override { reason } => format!("override, {place}: {reason}"),
+            Origin::File if value.place.is_none() => "[policy] of several files".to_owned(),
             Origin::File => format!("[policy], {place}"),
             Origin::Default => "default".to_owned(),
         };
@@ -55,12 +56,6 @@ pub fn rule(rule: &RuleExplanation, style: Style) -> String {
             dim(&format!("({})", shown(&origin)), style)
         );
         text.push_str(&line);
-    }
-    if !rule.controls.is_empty() {
-        text.push_str("\nControls:\n");
-        for control in &rule.controls {
-            text.push_str(&format!("  {}\n", shown(control)));
-        }
     }
     if !rule.waivers.is_empty() {
         text.push_str("\nWaivers:\n");
@@ -225,23 +220,28 @@ fn listing(policy: &Policy, judged: &Judged, style: Style) -> String {
         (Truth::Yes, _) => {
             ("A rule speaks of it, so `unlisted` does not catch it.".to_owned(), "32")
         }
-        (Truth::Unknown(_), Some(Outcome::Waived)) | (Truth::No, Some(Outcome::Waived)) => {
+        (_, Some(Outcome::Waived)) => {
             let until = waiver.map_or_else(String::new, |waiver| {
                 format!(" until {}", shown(&waiver.expires.text))
             });
-            (
-                format!(
-                    "No rule speaks of it: `unlisted` ({severity}) catches it, and a waiver accepts that{until}."
-                ),
-                "33",
-            )
+            let words = format!(
+                "No rule speaks of it: `unlisted` ({severity}) catches it, and a waiver accepts that{until}."
+            );
+            (words, "33")
         }
-        (Truth::Unknown(_), Some(_)) => (
-            format!(
+        (_, Some(Outcome::OtherHost)) => ("`unlisted` is for other hosts.".to_owned(), "33"),
+        (Truth::Unknown(_), Some(_)) => {
+            let words = format!(
                 "Whether a rule speaks of it is open; if none does, `unlisted` ({severity}) catches it."
-            ),
-            "33",
-        ),
+            );
+            (words, "33")
+        }
+        (Truth::No, Some(Outcome::MayViolate)) => {
+            let words = format!(
+                "No rule speaks of it; whether `unlisted` ({severity}) is for this host is open."
+            );
+            (words, "33")
+        }
         (Truth::No, Some(_)) => {
             (format!("No rule speaks of it: `unlisted` ({severity}) catches it."), "31")
         }
@@ -253,7 +253,8 @@ fn listing(policy: &Policy, judged: &Judged, style: Style) -> String {
             "33",
         ),
     };
-    format!("{}\n", coloured(&words, colour, style))
+    let open = open_ends(judged.unlisted_missing, "  ");
+    format!("{}\n{open}", coloured(&words, colour, style))
 }
 
 fn closing(policy: &Policy, judged: &Judged, style: Style) -> String {

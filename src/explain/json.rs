@@ -111,7 +111,8 @@ struct EndpointDocument<'a> {
     rules: Vec<JudgedDocument<'a>>,
     /// Whether a rule speaks of it: `yes`, `no`, `unknown`.
     listed: &'static str,
-    /// `null` without `unlisted`; else `violates`, `waived`, `may-violate` or `satisfies`.
+    /// `null` without `unlisted`; else `violates`, `waived`, `may-violate`, `satisfies` or
+    /// `other-host`.
     unlisted: Option<&'static str>,
     /// `rejected`, `open`, `waived` or `accepted`.
     result: &'static str,

@@ -118,8 +118,10 @@ pub struct Judged {
     /// Whether any rule speaks of it.
     pub listed: Truth,
     /// Whether `unlisted` catches it; `None` where the policy has none. [`Outcome::Satisfies`] when
-    /// a rule speaks of it.
+    /// a rule speaks of it, [`Outcome::OtherHost`] when it is for other hosts.
     pub unlisted: Option<Outcome>,
+    /// What would decide whether `unlisted` catches it.
+    pub unlisted_missing: MissingSet,
     /// The waiver of `unlisted`.
     pub unlisted_waiver: Option<usize>,
 }
@@ -135,7 +137,7 @@ impl Judged {
     /// Everything that would decide, of the rules that are open.
     #[must_use]
     pub fn missing(&self) -> MissingSet {
-        self.rules.iter().map(|what| what.missing).fold(MissingSet::NONE, MissingSet::union)
+        self.rules.iter().map(|what| what.missing).fold(self.unlisted_missing, MissingSet::union)
     }
 }
 
@@ -152,6 +154,7 @@ pub fn judge(policy: &Policy, endpoint: &Endpoint, binder: &Binder, now: Timesta
     let mut listed = Truth::No;
     let mut unlisted = None;
     let mut unlisted_waiver = None;
+    let mut unlisted_missing = MissingSet::NONE;
     for result in &results {
         let socket_is = matched(result);
         match (result.rule, result.rule.rule(policy)) {
@@ -170,15 +173,19 @@ pub fn judge(policy: &Policy, endpoint: &Endpoint, binder: &Binder, now: Timesta
                     () if unlisted_waiver.is_some() => Outcome::Waived,
                     () if !result.violations.is_empty() => Outcome::Violates,
                     () if !result.undecided.is_empty() => Outcome::MayViolate,
+                    () if result.verdict == Verdict::NotApplicable => Outcome::OtherHost,
                     () => Outcome::Satisfies,
                 });
+                if unlisted == Some(Outcome::MayViolate) {
+                    unlisted_missing = result.undecided.facts;
+                }
             }
         }
     }
     let text =
         snapshot.sockets().first().map_or_else(String::new, |socket| snapshot.endpoint(socket));
     let endpoint = format!("{}/{text}", endpoint.transport.name());
-    Judged { endpoint, rules, listed, unlisted, unlisted_waiver, snapshot }
+    Judged { endpoint, rules, listed, unlisted, unlisted_missing, unlisted_waiver, snapshot }
 }
 
 /// Whether the rule's `match` is true of the only socket.

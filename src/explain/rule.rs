@@ -165,14 +165,17 @@ pub fn rule(policy: &Policy, id: &str, now: Timestamp) -> Result<RuleExplanation
 fn no_rule(policy: &Policy, id: &str) -> String {
     let ids: Vec<&str> =
         policy.rules.iter().chain(&policy.disabled).map(|rule| rule.id.as_str()).collect();
-    let same_end = ids.iter().copied().find(|known| known.ends_with(&format!("/{id}")));
+    // `telnet` for `baseline/telnet`, and the other way round.
+    let bare = id.rsplit('/').next().unwrap_or(id);
+    let ends = format!("/{id}");
+    let same_end = ids.iter().copied().find(|known| known.ends_with(&ends) || *known == bare);
     let codes: Vec<&str> = super::pages().map(|page| page.code).collect();
-    let ends = codes.iter().filter_map(|code| code.rsplit("::").next());
+    let code_ends = codes.iter().filter_map(|code| code.rsplit("::").next());
     let code = codes.iter().copied().find(|code| code.ends_with(&format!("::{id}")));
     match same_end
         .or(code)
         .or_else(|| nearest(id, ids.iter().copied()))
-        .or_else(|| nearest(id, ends))
+        .or_else(|| nearest(id, code_ends))
     {
         Some(near) => format!("did you mean `{near}`?"),
         None => match ids.as_slice() {
@@ -260,7 +263,7 @@ fn sentence(rule: &Rule) -> String {
             let must = condition.phrase();
             match &rule.matches {
                 Condition::All(all) if all.is_empty() => format!("Every listener must {must}."),
-                _ => format!("Those {who} must {must}."),
+                _ => format!("{} must {must}.", capital(&who)),
             }
         }
         Action::Forbid => format!("There must be no {who}."),
@@ -272,10 +275,17 @@ fn sentence(rule: &Rule) -> String {
         },
         Action::Allow => {
             format!(
-                "Those {who} are approved: nothing is asked of them, and `unlisted` does not catch them."
+                "{} are approved: nothing is asked of them, and `unlisted` does not catch them.",
+                capital(&who)
             )
         }
     }
+}
+
+/// The text with a capital at its beginning.
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// The listeners that a condition is true of: `listeners that use port 22 and are held by sshd`.
@@ -350,7 +360,7 @@ fn values(policy: &Policy, rule: &Rule) -> Vec<Value> {
     push("owner", rule.owner.clone());
     push("approved_by", rule.approved_by.clone());
     push("review_by", rule.review_by.as_ref().map(|(by, _)| by.text.clone()));
-    push("hosts", rule.hosts.first().map(Globs::words));
+    push("hosts", rule.hosts.as_ref().map(Globs::words));
     let default = |key: &str, text: &str| Value {
         key: key.to_owned(),
         text: text.to_owned(),
@@ -382,8 +392,18 @@ fn changes(policy: &Policy, change: &Override) -> Vec<Value> {
     severity.into_iter().chain(enabled).map(value).collect()
 }
 
-/// `hosts` of the rule's file, and of the files that build on it.
+/// `hosts` of the rule's file, and of the files that build on it: each must match. Where the file is
+/// part of the policy in several ways, all of them in one value.
 fn file_hosts(policy: &Policy, rule: &Rule) -> Vec<Value> {
+    let words = |way: &Vec<Globs>| way.iter().map(Globs::words).collect::<Vec<_>>().join(" and ");
+    if let [_, _, ..] = rule.reach.ways() {
+        let ways: Vec<String> = rule.reach.ways().iter().map(words).collect();
+        let (key, text) = ("hosts".to_owned(), ways.join(", or "));
+        return vec![Value { key, text, origin: Origin::File, place: None }];
+    }
+    if rule.reach.is_everywhere() {
+        return Vec::new();
+    }
     let mut values = Vec::new();
     let mut file = policy.files.get(rule.layer);
     for _ in 0..policy.files.len() {
@@ -396,9 +416,8 @@ fn file_hosts(policy: &Policy, rule: &Rule) -> Vec<Value> {
                 place: Place::of(policy, *at),
             });
         }
-        file = current
-            .extended_at
-            .and_then(|at| policy.files.iter().find(|other| other.source == at.source));
+        let of = |at: Span| policy.files.iter().find(|other| other.source == at.source);
+        file = current.extended_at.and_then(of);
     }
     values
 }
@@ -431,7 +450,7 @@ fn needed(rule: &Rule) -> Needs {
     if let Action::Require(condition) = &rule.action {
         keys.add(condition);
     }
-    if !rule.hosts.is_empty() {
+    if !rule.is_for_all() {
         keys.0.insert("host");
     }
     if matches!(rule.action, Action::Allow) {

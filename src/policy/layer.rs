@@ -8,7 +8,7 @@ use super::condition::Condition;
 use super::error::{PolicyErrorKind, suggestion};
 use super::value::{AddressSet, Deadline, Entry, Globs, PortSet, Reading, Table, Value};
 use super::waiver::{self, Waiver, WaiverLimits, required_text};
-use super::{Action, Rule, Severity, UNLISTED, Unlisted};
+use super::{Action, Reach, Rule, Severity, UNLISTED, Unlisted};
 use crate::snapshot::{Family, Grade, Snapshot, Transport};
 use crate::source::{SourceFile, Span};
 use crate::truth::Truth;
@@ -19,6 +19,8 @@ pub(super) struct Layer {
     /// Its name: `name` in `[policy]`, else the file's.
     pub(super) name: String,
     pub(super) description: Option<String>,
+    /// Its place in the load order.
+    pub(super) number: usize,
     /// Another file extends it.
     pub(super) inherited: bool,
     /// The files that it builds on, with the places of their names.
@@ -292,7 +294,8 @@ fn read_rule(
         approved_by,
         review_by,
         transports,
-        hosts: hosts.into_iter().collect(),
+        hosts,
+        reach: Reach::default(),
         overrides: Vec::new(),
         own_severity: severity,
         keys,
@@ -377,11 +380,8 @@ fn read_action(table: &mut Table<'_>, reading: &mut Reading) -> Option<(Action, 
     if let Some(entry) = require {
         let before = reading.errors.len();
         let condition = Condition::read(entry.value, "require", reading)?;
-        if let Condition::All(all) = &condition
-            && all.is_empty()
-            && reading.errors.len() == before
-        {
-            let message = "`require` is empty, so every listener satisfies it";
+        if condition.is_always_so() && reading.errors.len() == before {
+            let message = "`require` asks nothing: every listener satisfies it";
             reading.error(PolicyErrorKind::BadValue, entry.range(), message, "asks nothing", None);
             return None;
         }

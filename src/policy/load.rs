@@ -9,7 +9,7 @@ use super::error::{PolicyError, PolicyErrorKind, suggestion};
 use super::index::PortIndex;
 use super::layer::{self, Layer, Override};
 use super::value::{Globs, Reading, Sets};
-use super::{Policy, PolicyFile, Rule, packs};
+use super::{Policy, PolicyFile, Reach, Rule, packs};
 use crate::source::{SourceFile, SourceId, SourceMap, Span};
 
 /// What came of loading.
@@ -100,8 +100,11 @@ struct Loader<'a> {
     disabled: Vec<Rule>,
     /// What is told of the files, with their places in the load order.
     described: Vec<(usize, PolicyFile)>,
-    /// Keys of the files that are loaded.
-    loaded: Vec<String>,
+    /// Keys of the files that are loaded, with their places in the load order.
+    loaded: Vec<(String, usize)>,
+    /// For which hosts each file is, and what each extends, by places in the load order.
+    reaches: Vec<Reach>,
+    extended: Vec<Vec<usize>>,
     /// Keys of the files that are being loaded, with the place that asked for each.
     open: Vec<(String, Option<Span>)>,
     files: usize,
@@ -120,18 +123,30 @@ impl<'a> Loader<'a> {
             disabled: Vec::new(),
             described: Vec::new(),
             loaded: Vec::new(),
+            reaches: Vec::new(),
+            extended: Vec::new(),
             open: Vec::new(),
             files: 0,
         }
     }
 
-    /// Loads a file with all that it extends; `outer` are the hosts of those who extend it.
-    fn file(&mut self, file: Arc<SourceFile>, key: String, inherited: bool, outer: &[Globs]) {
-        if self.loaded.contains(&key) {
-            return;
+    /// Loads a file with all that it extends, and says its place in the load order; `outer` are the
+    /// hosts of those who extend it.
+    fn file(
+        &mut self,
+        file: Arc<SourceFile>,
+        key: String,
+        inherited: bool,
+        outer: &[Globs],
+    ) -> usize {
+        if let Some(&(_, number)) = self.loaded.iter().find(|(known, _)| *known == key) {
+            self.reach(number, outer);
+            return number;
         }
         let number = self.files;
         self.files += 1;
+        self.reaches.push(Reach::default());
+        self.extended.push(Vec::new());
         let source = self.sources.add(Arc::clone(&file));
         let mut reading = Reading::new(source);
         let (tree, faults) = DeTable::parse_recoverable(file.text());
@@ -153,7 +168,10 @@ impl<'a> Loader<'a> {
             self.open.push((key.clone(), None));
         }
         for (name, range) in opened.layer.extends.clone() {
-            self.extend(&name, Span::new(source, range), &file, &hosts);
+            let found = self.extend(&name, Span::new(source, range), &file, &hosts);
+            if let Some(extended) = self.extended.get_mut(number) {
+                extended.extend(found);
+            }
         }
         self.open.retain(|(open, at)| at.is_some() || *open != key);
         reading.sets = std::mem::take(&mut self.sets);
@@ -168,21 +186,46 @@ impl<'a> Loader<'a> {
         self.apply_overrides(&layer.overrides);
         for mut rule in std::mem::take(&mut layer.rules) {
             rule.id = qualify(&rule.id);
-            rule.hosts.extend(hosts.iter().cloned());
             self.rules.push(rule);
         }
         self.ids.extend(layer.ids.drain(..).map(|(id, at)| (qualify(&id), at)));
         let extended_at =
             self.open.iter().rev().find(|(open, _)| *open == key).and_then(|(_, at)| *at);
+        if let Some(reach) = self.reaches.get_mut(number) {
+            reach.add(hosts);
+        }
         let hosts = layer.hosts.clone();
         self.described.push((number, PolicyFile { name, source, extended_at, hosts }));
+        layer.number = number;
         layer.inherited = inherited;
         self.layers.push(layer);
-        self.loaded.push(key);
+        self.loaded.push((key, number));
+        number
     }
 
-    /// Loads what a file extends.
-    fn extend(&mut self, name: &str, at: Span, from: &SourceFile, hosts: &[Globs]) {
+    /// Notes that a file that is loaded is part of the policy in one more way.
+    fn reach(&mut self, number: usize, outer: &[Globs]) {
+        let Some(reach) = self.reaches.get_mut(number) else { return };
+        if reach.is_everywhere() {
+            return;
+        }
+        let own = self.layers.iter().find(|layer| layer.number == number);
+        let own = own.and_then(|layer| layer.hosts.as_ref()).map(|(globs, _)| globs.clone());
+        let way: Vec<Globs> = outer.iter().cloned().chain(own).collect();
+        reach.add(way.clone());
+        for extended in self.extended.get(number).cloned().unwrap_or_default() {
+            self.reach(extended, &way);
+        }
+    }
+
+    /// Loads what a file extends, and says its place in the load order.
+    fn extend(
+        &mut self,
+        name: &str,
+        at: Span,
+        from: &SourceFile,
+        hosts: &[Globs],
+    ) -> Option<usize> {
         let (key, file) = match self.library.file(name, from) {
             Ok(found) => found,
             Err(why) => {
@@ -197,7 +240,7 @@ impl<'a> Loader<'a> {
                     "asked for here",
                     Vec::new(),
                 );
-                return;
+                return None;
             }
         };
         if let Some(first) = self.open.iter().position(|(open, _)| *open == key) {
@@ -205,11 +248,12 @@ impl<'a> Loader<'a> {
             let related = chain.map(|at| (at, "extended on the way here".to_owned())).collect();
             let message = format!("`{name}` extends itself");
             self.error(PolicyErrorKind::Extends, at, message, "closes the circle", related);
-            return;
+            return None;
         }
         self.open.push((key.clone(), Some(at)));
-        self.file(file, key, true, hosts);
+        let number = self.file(file, key, true, hosts);
         self.open.pop();
+        Some(number)
     }
 
     fn error(
@@ -267,7 +311,12 @@ impl<'a> Loader<'a> {
     }
 
     fn finish(self) -> Loaded {
-        let Self { sources, mut errors, layers, rules, ids, disabled, mut described, .. } = self;
+        let Self { sources, mut errors, layers, ids, reaches, mut described, .. } = self;
+        let (mut rules, mut disabled) = (self.rules, self.disabled);
+        let reach = |number: usize| reaches.get(number).cloned().unwrap_or_default();
+        for rule in rules.iter_mut().chain(&mut disabled) {
+            rule.reach = reach(rule.layer);
+        }
         described.sort_by_key(|(number, _)| *number);
         check_ids(&ids, &mut errors);
         check_repeats(&rules, &sources, &mut errors);
@@ -277,6 +326,7 @@ impl<'a> Loader<'a> {
             index: PortIndex::new(&rules),
             rules,
             unlisted: None,
+            unlisted_reach: Reach::default(),
             waivers: Vec::new(),
             waiver_limits: super::WaiverLimits::default(),
             disabled,
@@ -287,6 +337,7 @@ impl<'a> Loader<'a> {
         for layer in layers {
             if let Some(unlisted) = layer.unlisted {
                 policy.unlisted = unlisted;
+                policy.unlisted_reach = reach(layer.number);
             }
             if let Some(limits) = layer.limits {
                 policy.waiver_limits = limits;
@@ -355,16 +406,14 @@ fn check_repeats(rules: &[Rule], sources: &SourceMap, errors: &mut Vec<PolicyErr
     for rule in rules {
         let key = (rule.match_at.map_or("", |at| sources.slice(at)), sources.slice(rule.action_at));
         match seen.get(&key) {
-            Some(first) if first.id != rule.id && first.hosts.is_empty() => {
-                errors.push(PolicyError {
-                    kind: PolicyErrorKind::Repeated,
-                    at: Some(rule.at),
-                    message: format!("the rule `{}` asks what `{}` asks", rule.id, first.id),
-                    label: "adds nothing".to_owned(),
-                    help: Some("remove one of the two".to_owned()),
-                    related: vec![(first.at, "asks the same".to_owned())],
-                })
-            }
+            Some(first) if first.id != rule.id && first.is_for_all() => errors.push(PolicyError {
+                kind: PolicyErrorKind::Repeated,
+                at: Some(rule.at),
+                message: format!("the rule `{}` asks what `{}` asks", rule.id, first.id),
+                label: "adds nothing".to_owned(),
+                help: Some("remove one of the two".to_owned()),
+                related: vec![(first.at, "asks the same".to_owned())],
+            }),
             Some(_) => {}
             None => {
                 seen.insert(key, rule);

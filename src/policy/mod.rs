@@ -22,6 +22,7 @@ pub use waiver::{Waiver, WaiverLimits};
 
 use crate::snapshot::Transport;
 use crate::source::{SourceId, SourceMap, Span};
+use crate::truth::{Missing, Truth};
 
 /// The reserved id under which listeners that no rule speaks of are reported.
 pub const UNLISTED: &str = "unlisted";
@@ -130,15 +131,90 @@ pub struct Rule {
     pub review_by: Option<(Deadline, Span)>,
     /// Transports that the rule names; where it names none, TCP and UDP must be covered.
     pub transports: Vec<Transport>,
-    /// The hosts that it is for, by its own `hosts`, its file's, and those of the files that extend it:
-    /// each must match. Empty for all.
-    pub hosts: Vec<Globs>,
+    /// Its own `hosts`.
+    pub hosts: Option<Globs>,
+    /// The hosts that its file is for.
+    pub reach: Reach,
     /// What changed it, in order.
     pub overrides: Vec<Override>,
     /// The severity before any override: as its file gives it, or the default.
     pub own_severity: Severity,
     /// Every key that its file writes, in that order: name, and key with value.
     pub keys: Vec<(String, Span)>,
+}
+
+impl Rule {
+    /// Whether `hosts`, its own and those of its file, leave no host out.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        self.hosts.is_none() && self.reach.is_everywhere()
+    }
+
+    /// Whether `hosts`, its own and those of its file, match; `name` is that of the host, where known.
+    #[must_use]
+    pub fn is_for_host(&self, name: Option<&str>) -> Truth {
+        let own = self.hosts.as_ref().map_or(Truth::Yes, |globs| is_for_host(globs, name));
+        own.and(self.reach.holds(name))
+    }
+}
+
+/// The hosts that a file is for, by the ways in which it is part of the policy.
+///
+/// A way is the `hosts` of the file and of those that extend it, one by one, down from a file that the
+/// user named. A host is reached when every one of them matches it on at least one way.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    ways: Vec<Vec<Globs>>,
+}
+
+/// With more ways than these a file is for all hosts: nothing that is asked may get lost.
+const MOST_WAYS: usize = 64;
+
+impl Reach {
+    /// Adds a way.
+    fn add(&mut self, way: Vec<Globs>) {
+        let words = |way: &[Globs]| way.iter().map(Globs::words).collect::<Vec<_>>();
+        if way.is_empty() || self.ways.len() >= MOST_WAYS {
+            self.ways = vec![Vec::new()];
+        } else if !self.is_everywhere()
+            && !self.ways.iter().any(|known| words(known) == words(&way))
+        {
+            self.ways.push(way);
+        }
+    }
+
+    /// The ways; one without any `hosts` reaches all.
+    #[must_use]
+    pub fn ways(&self) -> &[Vec<Globs>] {
+        &self.ways
+    }
+
+    /// Whether every host is reached.
+    #[must_use]
+    pub fn is_everywhere(&self) -> bool {
+        self.ways.iter().any(Vec::is_empty)
+    }
+
+    /// Whether a host is reached; `name` is its name, where known.
+    #[must_use]
+    pub fn holds(&self, name: Option<&str>) -> Truth {
+        let of_way = |way: &Vec<Globs>| {
+            way.iter().map(|globs| is_for_host(globs, name)).fold(Truth::Yes, Truth::and)
+        };
+        match self.ways.as_slice() {
+            [] => Truth::Yes,
+            ways => ways.iter().map(of_way).fold(Truth::No, Truth::or),
+        }
+    }
+}
+
+/// Whether `hosts` match the name of a host.
+fn is_for_host(globs: &Globs, name: Option<&str>) -> Truth {
+    match name {
+        _ if globs.is_full() => Truth::Yes,
+        Some(name) => globs.is_match(name).into(),
+        None => Truth::missing(Missing::HostName),
+    }
 }
 
 /// One file of a policy, as its rules see it.
@@ -174,6 +250,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// What becomes of listeners that no rule speaks of.
     pub unlisted: Option<Unlisted>,
+    /// The hosts that `unlisted` is for: those of its file.
+    pub unlisted_reach: Reach,
     /// Accepted violations.
     pub waivers: Vec<Waiver>,
     /// How long waivers may run.

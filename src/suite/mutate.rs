@@ -4,7 +4,7 @@ use super::run::{aspects, results};
 use super::{Suite, SuiteRun};
 use crate::audit::RuleResult;
 use crate::policy::index::PortIndex;
-use crate::policy::{Action, Condition, Policy, UNLISTED, WaiverLimits};
+use crate::policy::{Action, Condition, Policy, Reach, UNLISTED, WaiverLimits};
 use crate::source::{SourceMap, Span};
 
 /// One change of a policy.
@@ -101,6 +101,8 @@ impl Alone {
             index: PortIndex::new(&rules),
             rules,
             unlisted: None,
+            unlisted_reach: Reach::default(),
+            files: Vec::new(),
             waivers: std::mem::take(&mut policy.waivers),
             waiver_limits: WaiverLimits::default(),
             disabled: Vec::new(),

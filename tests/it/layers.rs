@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 /// Modules with the layer that they are on; a module may use those of lower layers and its own. Two
 /// modules of one layer must not use each other.
 const LAYERS: &[(&str, usize)] = &[
+    ("schema", 0),
     ("source", 0),
     ("safe", 1),
     ("style", 2),
@@ -15,6 +16,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("capture", 7),
     ("policy", 7),
     ("audit", 8),
+    ("explain", 9),
     ("report", 9),
     ("listing", 9),
     ("inventory", 10),

@@ -9,6 +9,7 @@
 )]
 
 mod bad;
+mod commands;
 mod pages;
 mod schema;
 

@@ -188,6 +188,12 @@ impl Condition {
         self.fold(&|test| test.possible(transport, family, facts))
     }
 
+    /// Whether it is true whatever the facts are: of nothing that can be false.
+    #[must_use]
+    pub fn is_always_so(&self) -> bool {
+        self.fold(&|_| Truth::Unknown(MissingSet::NONE)) == Truth::Yes
+    }
+
     /// What it says of the host alone: `No` when it is false whatever the sockets are.
     #[must_use]
     pub fn of_host(&self, facts: &Facts<'_>) -> Truth {

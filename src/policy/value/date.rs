@@ -35,7 +35,8 @@ impl Deadline {
         let text = datetime.to_string();
         let ends = match (datetime.date, datetime.time, datetime.offset) {
             (Some(_), None, None) => text.parse::<civil::Date>().ok().and_then(|date| {
-                let next = date.tomorrow().ok()?;
+                // The last day that there is never ends.
+                let Ok(next) = date.tomorrow() else { return Some(Timestamp::MAX) };
                 Some(next.to_zoned(TimeZone::UTC).ok()?.timestamp())
             }),
             (Some(_), Some(_), Some(_)) => text.parse::<Timestamp>().ok(),
@@ -54,5 +55,23 @@ impl Deadline {
             );
         }
         ends.map(|ends| Self { ends, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::policy::load;
+    use crate::source::SourceFile;
+
+    #[test]
+    fn the_last_day_is_a_day() {
+        let text =
+            "[[rule]]\nid = \"r\"\nmatch = { port = 1 }\nforbid = true\nreview_by = 9999-12-31\n";
+        let loaded = load(vec![Arc::new(SourceFile::new("p.toml", text))]);
+        assert_eq!(loaded.errors, []);
+        let now = "2026-11-22T00:00:00Z".parse().unwrap();
+        assert_eq!(loaded.policy.unwrap().reviews(now), []);
     }
 }
