@@ -10,8 +10,8 @@
 //! 1 listener: 1 listed; verdicts: 1 pass
 //!
 //! What the rules say
-//! RULE  ACTION  SEEN  OWNER  APPROVED BY  REVIEW BY             BECAUSE
-//! sshd  allow   1     ops    ciso         2026-01-31 (overdue)  administration
+//! RULE  ACTION  SEEN  OWNER  APPROVED BY  REVIEW BY            BECAUSE
+//! sshd  allow   1     ops    ciso         overdue: 2026-01-31  administration
 //! ```
 
 use std::io;
@@ -174,17 +174,17 @@ fn widths(sheet: &Sheet, width: Option<usize>) -> Option<Vec<usize>> {
         return Some(widths);
     };
     let room = width.saturating_sub(GAP.len() * widths.len().saturating_sub(1));
-    // The widest column gives way first.
+    // Of the columns that people can do without the end of, the widest gives way first; then of all.
+    let soft: Vec<bool> =
+        sheet.header.iter().map(|name| matches!(*name, "BECAUSE" | "RULES" | "PROCESS")).collect();
     loop {
         let total: usize = widths.iter().sum();
         let excess = total.saturating_sub(room);
         if excess == 0 {
             return Some(widths);
         }
-        let widest = widths.iter_mut().max()?;
-        if *widest <= LEAST {
-            return None;
-        }
+        let able = widths.iter_mut().zip(&soft).filter(|(width, _)| **width > LEAST);
+        let (widest, _) = able.max_by_key(|(width, soft)| (**soft, **width))?;
         *widest -= 1;
     }
 }

@@ -116,15 +116,8 @@ fn listeners(
             Standing::Waived | Standing::Unlisted => Paint::Yellow,
             Standing::Pass => Paint::Green,
         };
-        let verdict = match inventory.waived(listener).as_slice() {
-            [] => standing.name().to_owned(),
-            reasons if detail == Detail::Whole => {
-                format!("{}: {}", standing.name(), reasons.join("; "))
-            }
-            _ => standing.name().to_owned(),
-        };
         let mut row = vec![
-            painted(colour, &verdict),
+            painted(colour, standing.name()),
             painted(paint(socket.scope()), scope_text(socket.scope())),
             plain(&snapshot.endpoint(socket)),
             plain(super::csv::transport(socket)),
@@ -156,7 +149,7 @@ fn listeners(
 fn said(said: &Said) -> [Cell; SAID.len()] {
     let mut reviews = said.reviews.join("; ");
     if said.overdue {
-        reviews.push_str(" (overdue)");
+        reviews.insert_str(0, "overdue: ");
     }
     let colour = if said.overdue { Paint::Red } else { Paint::Plain };
     [
@@ -243,6 +236,16 @@ pub(super) fn remarks(inventory: &Inventory<'_>, host: &HostRegister<'_>) -> Vec
             reason.what(),
             reason.cure()
         ));
+    }
+    for listener in &host.listeners {
+        let Some(socket) = host.snapshot.sockets().get(listener.socket) else { continue };
+        for reason in inventory.waived(listener) {
+            let endpoint = host.snapshot.endpoint(socket);
+            let transport = super::csv::transport(socket);
+            remarks.push(
+                safe::line(&format!("Waived: {transport} {endpoint}: {reason}")).into_owned(),
+            );
+        }
     }
     let overdue = host.listeners.iter().flat_map(|listener| &listener.rules);
     let mut overdue: Vec<usize> = overdue.map(|&(rule, _)| rule).collect();

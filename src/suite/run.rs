@@ -139,10 +139,16 @@ pub fn run(policy: &Policy, suite: &Suite) -> SuiteRun {
     SuiteRun { results, rules }
 }
 
-/// Judges the evidence of a test.
-pub(super) fn judge(policy: &Policy, test: &TestCase) -> TestResult {
+/// A result for every rule, waivers applied.
+pub(super) fn results(policy: &Policy, test: &TestCase) -> Vec<RuleResult> {
     let mut results = audit(policy, &test.snapshot, GRADE);
     waive(policy, &test.snapshot, GRADE, test.now, &mut results);
+    results
+}
+
+/// Judges the evidence of a test.
+fn judge(policy: &Policy, test: &TestCase) -> TestResult {
+    let results = results(policy, test);
     let differences =
         Aspect::ALL.into_iter().zip(&test.expected).filter_map(|(aspect, expected)| {
             let so: BTreeSet<&str> = results
@@ -163,6 +169,11 @@ pub(super) fn judge(policy: &Policy, test: &TestCase) -> TestResult {
         });
     let differences = differences.collect();
     TestResult { differences, results }
+}
+
+/// Under which keys of a test a result belongs, by [`Aspect::ALL`].
+pub(super) fn aspects(result: &RuleResult) -> [bool; 3] {
+    Aspect::ALL.map(|aspect| is_so(aspect, result))
 }
 
 /// Whether a result belongs under a key of a test.

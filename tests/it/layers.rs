@@ -19,6 +19,8 @@ const LAYERS: &[(&str, usize)] = &[
     ("explain", 9),
     ("report", 9),
     ("listing", 9),
+    ("inventory", 10),
+    ("draft", 10),
     ("suite", 10),
     ("cli", 11),
 ];
