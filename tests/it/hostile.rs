@@ -46,3 +46,112 @@ fn a_report_never_takes_the_place_of_a_device() {
     assert!(place.read("report.json").starts_with('{'));
     assert!(place.path().join("link").is_symlink());
 }
+
+#[test]
+fn tables_of_different_places_do_not_add_up() {
+    assert_eq!(code(&two("ss -lnt", "ss -lnu")), 0);
+    for (first, second) in [
+        ("ss -lnt", "docker exec web ss -lnu"),
+        ("ss -lnt", "sudo ip netns exec red ss -lnu"),
+        ("ss -lnt", "ss -lnu -N red"),
+        ("ss -lnt", "ss --net=red -lnu"),
+        ("ss -lnt", "nsenter -t 7 -n ss -lnu"),
+        ("ssh db1 ss -lnt", "ssh db2 ss -lnu"),
+        ("ssh db1 ss -lnt", "ss -lnu"),
+    ] {
+        assert_eq!(code(&two(first, second)), 3, "{first} and {second}");
+    }
+    assert_eq!(code(&two("ssh db1 ss -lnt", "ssh db1 ss -lnu")), 0);
+    let tcp = format!("{NETIDS}tcp {TCP}tcp LISTEN 0 128 [::]:22 [::]:*\n");
+    let udp = format!("{NETIDS}udp {UDP}udp UNCONN 0 0 [::]:68 [::]:*\n");
+    assert_eq!(code(&format!("{tcp}\n{udp}")), 0);
+    assert_eq!(code(&format!("==> a.txt <==\n{tcp}\n==> b.txt <==\n{udp}")), 3);
+}
+
+#[test]
+fn a_host_that_could_not_be_reached_is_not_left_out() {
+    let whole = format!("$ ss -lntu\n{NETIDS}tcp {TCP}udp {UDP}");
+    let bars = "---------------\n";
+    for failed in [
+        "db2 | UNREACHABLE! => {\n    \"changed\": false,\n    \"msg\": \"Failed to connect\"\n}\n",
+        "db2 | FAILED! => {\n    \"msg\": \"MODULE FAILURE\"\n}\n",
+        "db2 | FAILED | rc=127 >>\nnon-zero return code\n",
+        &format!("{bars}db2\n{bars}"),
+        &format!("{bars}db[2-4] (3)\n{bars}bash: ss: command not found\n"),
+    ] {
+        assert_eq!(code(&format!("db1 | CHANGED | rc=0 >>\n{whole}{failed}")), 2, "{failed}");
+        assert_eq!(code(&format!("{failed}db1 | CHANGED | rc=0 >>\n{whole}")), 2, "{failed}");
+    }
+    assert_eq!(code(&format!("db1 | CHANGED | rc=0 >>\n{whole}")), 0);
+    assert_eq!(code(&format!("db1 | FAILED | rc=1 >>\n{whole}")), 3);
+}
+
+#[test]
+fn an_interrupted_or_shortened_table_proves_no_absence() {
+    for end in [
+        "^C",
+        "Killed",
+        "Terminated",
+        "Segmentation fault (core dumped)",
+        "Connection to db1 closed by remote host.",
+        "client_loop: send disconnect: Broken pipe",
+        "packet_write_wait: Connection to 192.0.2.1 port 22: Broken pipe",
+        "RTNETLINK r\u{e9}ponses : Op\u{e9}ration non support\u{e9}e",
+        "socket: Permission denied",
+        "--More--",
+        "--More--(42%)",
+        "lines 1-20",
+        "(END)",
+        "...",
+        "[...]",
+        "\u{2026}",
+        "<snip>",
+        "[output truncated]",
+        "(20 more lines omitted)",
+    ] {
+        let ss = format!("$ ss -lntu\n{NETIDS}tcp {TCP}{end}\n$ \n");
+        assert_ne!(code(&ss), 0, "{end}");
+        let ss = format!("$ ss -lntu\n{NETIDS}tcp {TCP}{end}\nudp {UDP}$ \n");
+        assert_ne!(code(&ss), 0, "{end}");
+        assert_ne!(code(&format!("$ netstat -lntup\n{NETSTAT}{end}\n$ \n")), 0, "{end}");
+    }
+}
+
+#[test]
+fn a_row_behind_a_mark_is_not_dropped() {
+    for mark in ["# ", "$ ", "root@h:~# ", "h$ "] {
+        let row = "tcp LISTEN 0 128 0.0.0.0:5433 0.0.0.0:*";
+        let text = format!("$ ss -lntu\n{NETIDS}tcp {TCP}{mark}{row}\nudp {UDP}$ \n");
+        assert_eq!(code(&text), 2, "{mark}");
+        let row = "tcp 0 0 0.0.0.0:5433 0.0.0.0:* LISTEN 1/x";
+        let text = format!("$ netstat -lntup\n{NETSTAT}{mark}{row}\n$ \n");
+        assert_eq!(code(&text), 2, "{mark}");
+    }
+}
+
+#[test]
+fn a_command_that_goes_on_in_the_next_line_is_not_known() {
+    for command in
+        ["ss -lntu \\\n> | grep 22", "ss -lntu \\\n  sport = :22", "ss -lntu \"\n> sport = :22\""]
+    {
+        assert_eq!(code(&format!("$ {command}\n{NETIDS}tcp {TCP}udp {UDP}$ \n")), 3, "{command}");
+    }
+    for command in ["ss -lntu | less", "ss -lntu | cat other.txt", "ss -lntu | tr -d 5"] {
+        assert_eq!(code(&format!("$ {command}\n{NETIDS}tcp {TCP}udp {UDP}$ \n")), 3, "{command}");
+    }
+}
+
+#[test]
+fn a_snapshot_behind_a_table_is_not_dropped() {
+    let snapshot = r#"{"schema": "socklint/snapshot/1", "coverage": {}, "sockets": []}"#;
+    assert_eq!(code(&format!("$ ss -lntu\n{NETIDS}tcp {TCP}udp {UDP}{snapshot}\n")), 2);
+    assert_eq!(code(&format!("$ netstat -lntup\n{NETSTAT}{snapshot}\n")), 2);
+}
+
+#[test]
+fn a_message_instead_of_a_capture_is_no_passing_file() {
+    let place = Place::with(&[("policy.toml", BOTH)]);
+    place.write("refused.txt", "ssh: connect to host db1 port 22: Connection refused\n");
+    place.write("capture.txt", NETSTAT);
+    place.run(&["check", "-p", "policy.toml", "."]).expect(2);
+}
