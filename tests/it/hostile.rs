@@ -87,6 +87,21 @@ fn a_host_that_could_not_be_reached_is_not_left_out() {
 }
 
 #[test]
+fn the_path_of_a_unix_socket_names_no_host() {
+    for forged in ["root@evil:~# ", "evil | CHANGED | rc=0 >>", "netns: evil", "$ ss -t"] {
+        let text = format!(
+            "$ ss -ln\n{NETIDS}u_str LISTEN 0 128 /tmp/x 123 * 0\n{forged}\n 456 * 0\n\
+             tcp LISTEN 0 128 0.0.0.0:5433 0.0.0.0:*\n$ \n"
+        );
+        let judged = judge(&policy(BOTH), source("capture.txt", &text), Grade::Presumed, false);
+        assert_eq!(judged.results.len(), 1, "{forged}");
+        let snapshot = &judged.results[0].0.snapshot;
+        assert_eq!(snapshot.host.name, None, "{forged}");
+        assert_eq!(judged.exit_code, 1, "{forged}");
+    }
+}
+
+#[test]
 fn an_interrupted_or_shortened_table_proves_no_absence() {
     for end in [
         "^C",
@@ -138,6 +153,21 @@ fn a_command_that_goes_on_in_the_next_line_is_not_known() {
     }
     for command in ["ss -lntu | less", "ss -lntu | cat other.txt", "ss -lntu | tr -d 5"] {
         assert_eq!(code(&format!("$ {command}\n{NETIDS}tcp {TCP}udp {UDP}$ \n")), 3, "{command}");
+    }
+}
+
+#[test]
+fn the_last_lines_of_a_table_are_rows_too() {
+    let table = format!("$ ss -lntu\n{NETIDS}tcp {TCP}udp {UDP}");
+    assert_eq!(code(&format!("{table}$ \n")), 0);
+    let row = "tcp LISTEN 0 128 0.0.0.0:5433 0.0.0.0:*";
+    for blank in ["\u{c}", "\u{b}", "\u{2003}", "\u{200b}", "\0", "\u{feff}", "\u{85}", "|", ","] {
+        assert_eq!(code(&format!("{table}{}\n$ \n", row.replace(' ', blank))), 2, "{blank:?}");
+    }
+    for len in 1..row.len() {
+        for text in [format!("{table}{}\n", &row[..len]), format!("{table}{}\n", &row[len..])] {
+            assert_ne!(code(&text), 0, "{text}");
+        }
     }
 }
 

@@ -260,6 +260,14 @@ impl<'t, 'a> Reader<'t, 'a> {
     fn other(&mut self, line: LineRange) -> bool {
         let text = self.content(line);
         let ours = self.table.is_some() && !self.foreign;
+        if line.start < self.unix_guard
+            && self.transcript.ends_table(line)
+            && let Some(end) = self.path_end(line.next)
+        {
+            self.forged(line);
+            self.transcript.set_position(end);
+            return true;
+        }
         if self.transcript.ends_table(line) {
             self.flush_unknown(false);
             self.end_table();
@@ -545,6 +553,29 @@ impl<'t, 'a> Reader<'t, 'a> {
             }
             if text.starts_with("u_") {
                 return None;
+            }
+            at = line.next;
+        }
+        None
+    }
+
+    /// As [`Self::unix_tail`], for a path that goes on behind its line break.
+    fn path_end(&self, from: usize) -> Option<usize> {
+        let mut at = from;
+        while at < self.text.len() && at < from + UNIX_PATH {
+            let line = self.transcript.line_at(at);
+            let text = self.content(line);
+            if row::is_unix_tail(text) {
+                return Some(line.next);
+            }
+            if text.starts_with("u_")
+                || !matches!(header::matches(text), Match::No)
+                || matches!(row::parse(text, None), Shape::Foreign(_, true) | Shape::Row(_))
+            {
+                return None;
+            }
+            if row::has_unix_tail(text, 0) {
+                return Some(line.next);
             }
             at = line.next;
         }
