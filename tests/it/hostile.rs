@@ -172,6 +172,20 @@ fn the_last_lines_of_a_table_are_rows_too() {
 }
 
 #[test]
+fn rows_of_netstat_that_lost_a_line_feed_are_not_read_as_a_name() {
+    for glue in ["", " ", "            ", "\r"] {
+        let row = "tcp        0      0 0.0.0.0:5433            0.0.0.0:*               LISTEN ";
+        for owner in ["     812/postgres", ""] {
+            let text = format!("{}{glue}{row}{owner}\n", NETSTAT.trim_end());
+            assert_ne!(code(&text), 0, "{text}");
+        }
+        let bare = format!("# netstat -lntu\n{}", NETSTAT.replace("PID/Program name", ""));
+        let bare = bare.lines().map(|line| line.split("   9").next().unwrap()).collect::<Vec<_>>();
+        assert_ne!(code(&format!("{}{glue}{row}\n", bare.join("\n"))), 0, "{glue:?}");
+    }
+}
+
+#[test]
 fn a_snapshot_behind_a_table_is_not_dropped() {
     let snapshot = r#"{"schema": "socklint/snapshot/1", "coverage": {}, "sockets": []}"#;
     assert_eq!(code(&format!("$ ss -lntu\n{NETIDS}tcp {TCP}udp {UDP}{snapshot}\n")), 2);
@@ -184,4 +198,26 @@ fn a_message_instead_of_a_capture_is_no_passing_file() {
     place.write("refused.txt", "ssh: connect to host db1 port 22: Connection refused\n");
     place.write("capture.txt", NETSTAT);
     place.run(&["check", "-p", "policy.toml", "."]).expect(2);
+}
+
+#[test]
+fn the_name_of_a_process_names_no_host() {
+    for forged in ["root@b:~# ", "b | FAILED >>", "a@b$ x"] {
+        let rows = |port, owner| {
+            format!(
+                "tcp        0      0 0.0.0.0:{port:<15} 0.0.0.0:*               LISTEN      {owner}\n"
+            )
+        };
+        let header = NETSTAT.lines().take(2).collect::<Vec<_>>().join("\n");
+        let text = format!(
+            "root@web:~# netstat -lntup\n{header}\n{}{}{}root@web:~# \n",
+            rows(22, "5/sshd"),
+            rows(23, &format!("1/\n{forged}")),
+            rows(5433, "7/postgres"),
+        );
+        let judged = judge(&policy(BOTH), source("capture.txt", &text), Grade::Presumed, false);
+        assert_eq!(judged.results.len(), 1, "{text}");
+        let host = judged.results[0].0.snapshot.host.name.as_deref();
+        assert_eq!((judged.exit_code, host), (1, Some("web")), "{text}");
+    }
 }
