@@ -52,9 +52,7 @@ fn goes_on(line: &str) -> bool {
         match (quote, c) {
             (None, '#') if blank => return false,
             (None | Some('"'), '\\') => {
-                if chars.next().is_none() {
-                    return true;
-                }
+                let Some(_) = chars.next() else { return true };
             }
             (None, '\'' | '"') => quote = Some(c),
             (Some(open), c) if open == c => quote = None,
@@ -71,7 +69,7 @@ fn is_harmless(program: &str, args: &[&str]) -> bool {
     HARMLESS.contains(&program)
         && match program {
             "sort" => !args.iter().any(|arg| arg.starts_with("-u")),
-            "cat" => args.iter().all(|arg| option(arg)),
+            "cat" => args.iter().all(option),
             // Only blanks for blanks, or fewer of them.
             "tr" => args.iter().all(|arg| {
                 *arg == "-s" || arg.replace("\\t", "").chars().all(|c| matches!(c, ' ' | '\t'))

@@ -221,3 +221,25 @@ fn the_name_of_a_process_names_no_host() {
         assert_eq!((judged.exit_code, host), (1, Some("web")), "{text}");
     }
 }
+
+#[test]
+fn the_other_format_takes_no_rows_away() {
+    let bad = "tcp LISTEN 0 128 0.0.0.0:5433 0.0.0.0:*\n";
+    for odd in ["Proto RefCnt Flags", "unix  2      [ ACC ]     STREAM     LISTENING     1"] {
+        let text = format!("$ ss -lntu\n{NETIDS}tcp {TCP}udp {UDP}{odd}\n{bad}$ \n");
+        assert_eq!(code(&text), 2, "{odd}");
+        let text = format!(
+            "$ ss -ln\n{NETIDS}u_str LISTEN 0 128 /x 123 * 0\n{odd}\n 456 * 0\n{bad}udp {UDP}$ \n"
+        );
+        assert_ne!(code(&text), 0, "{odd}");
+    }
+}
+
+#[test]
+fn no_row_hides_in_the_name_of_a_process() {
+    let text = format!(
+        "$ ss -lntup\n{NETIDS}udp {UDP}tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:((\"sshd\",pid=2,fd=3)\
+         tcp LISTEN 0 128 0.0.0.0:5433 0.0.0.0:* users:((\"postgres\",pid=1,fd=3))\n$ \n"
+    );
+    assert_eq!(code(&text), 2);
+}

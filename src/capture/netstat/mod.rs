@@ -969,7 +969,11 @@ impl Reader<'_> {
             self.heading = Some(heading);
             return;
         }
+        let strange = self.place != Place::Table
+            && super::FORMATS.iter().any(|format| format.row(trimmed).is_some());
         match self.place {
+            // No reader is told of such a row before its header, so it would be lost.
+            _ if strange => self.unread(line, "this row stands outside of a table of its format"),
             Place::Section | Place::Quiet => {}
             Place::Outside if rowlike => self.unread(line, "this row of netstat cannot be read"),
             Place::Outside => {
