@@ -17,6 +17,9 @@ pub(super) struct Inputs {
     options: Options,
 }
 
+/// How much of one input is read at most.
+const MOST_BYTES: u64 = (1 << 31) + 1;
+
 /// One file, or standard input.
 struct Input {
     path: PathBuf,
@@ -112,11 +115,17 @@ impl Inputs {
     fn read_file(&self, input: &Input) -> Result<Vec<Capture>, CliError> {
         let path = &input.path;
         let mut bytes = Vec::new();
+        // One byte more than `SourceFile::decode` takes, so that an endless device ends.
         let read = if path.as_os_str() == "-" {
-            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
+            std::io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes)
         } else {
             #[expect(clippy::disallowed_methods, reason = "the command line reads the evidence")]
-            std::fs::read(path).map(|read| bytes = read)
+            let file = std::fs::File::open(path);
+            file.and_then(|file| {
+                let len = file.metadata().map_or(0, |known| known.len().min(MOST_BYTES));
+                bytes.reserve_exact(usize::try_from(len).unwrap_or_default());
+                file.take(MOST_BYTES).read_to_end(&mut bytes)
+            })
         };
         read.map_err(|fault| CliError::unreadable(path, &fault))?;
         let name = path.to_string_lossy().into_owned();

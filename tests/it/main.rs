@@ -13,6 +13,8 @@ mod exit_codes;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod inheritance;
 #[cfg(test)]
 mod layers;
