@@ -78,6 +78,8 @@ pub enum Known {
 pub struct Transcript {
     source: Arc<SourceFile>,
     position: usize,
+    /// Where the evidence of this host begins.
+    began: usize,
     prefix: String,
     builder: Builder,
     issues: Vec<CaptureIssue>,
@@ -114,6 +116,7 @@ impl Transcript {
             builder,
             source,
             position: 0,
+            began: 0,
             prefix,
             issues: Vec::new(),
             ignored_until: 0,
@@ -384,16 +387,19 @@ impl Transcript {
         let format = self.format.take();
         let detection = std::mem::take(&mut self.detection);
         let nothing = tables == 0 && builder.snapshot().sockets().is_empty();
+        let began = std::mem::replace(&mut self.began, self.position);
+        let first = self.line_at(began);
+        let began = Some(Span::new(builder.source(), first.start..first.end));
         if nothing && announced {
             let message = "a host is announced here, and no list of sockets follows".to_owned();
-            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: None, message });
+            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: began, message });
         } else if nothing && issues.iter().all(|issue| issue.kind == IssueKind::Ignored) {
             return None;
         } else if nothing
             && issues.iter().all(|issue| issue.kind.severity(true) < super::Severity::Error)
         {
             let message = "there are messages of a tool here, and no list of sockets".to_owned();
-            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: None, message });
+            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: began, message });
         }
         let mut snapshot = builder.finish();
         snapshot.origin.format = format.unwrap_or_default().to_owned();

@@ -24,7 +24,7 @@ fn init(args: &InitArgs, screen: &Screen) -> Result<u8, CliError> {
     let mut snapshots = Vec::new();
     let mut errors = Vec::new();
     let mut broken = false;
-    inputs.read(
+    let found = inputs.read(
         |capture| {
             for issue in &capture.issues {
                 if issue.kind.severity(lenient) > Severity::Note {
@@ -36,6 +36,7 @@ fn init(args: &InitArgs, screen: &Screen) -> Result<u8, CliError> {
         },
         |error| errors.push(error),
     );
+    found.tell(screen);
     for error in &errors {
         screen.complain(error);
     }

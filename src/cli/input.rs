@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::args::InputArgs;
 use super::error::{CliError, CliErrorKind};
+use super::output::Screen;
 use crate::capture::{self, Capture, FORMATS, IssueKind, Options};
 use crate::policy::suggestion;
 use crate::source::SourceFile;
@@ -19,6 +20,26 @@ pub(super) struct Inputs {
 
 /// How much of one input is read at most.
 const MOST_BYTES: u64 = (1 << 31) + 1;
+
+/// What came of reading.
+pub(super) struct Found {
+    /// How many captures there were.
+    pub(super) count: usize,
+    /// Files of a directory that are in no known format.
+    pub(super) passed_over: Vec<String>,
+}
+
+impl Found {
+    /// Tells of files that were passed over, some by name.
+    pub(super) fn tell(&self, screen: &Screen) {
+        let Some(first) = self.passed_over.first() else { return };
+        let more = match self.passed_over.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        screen.note(&format!("passed over, in no format that socklint knows: {first}{more}"));
+    }
+}
 
 /// One file, or standard input.
 struct Input {
@@ -67,14 +88,13 @@ impl Inputs {
     }
 
     /// Reads the evidence file by file; what cannot be read is handed to `error`, and reading goes on.
-    /// Says how many captures there were.
     pub(super) fn read(
         &self,
         mut each: impl FnMut(Capture),
         mut error: impl FnMut(CliError),
-    ) -> usize {
+    ) -> Found {
         let mut count = 0;
-        let mut passed_over = 0;
+        let mut passed_over = Vec::new();
         for input in &self.files {
             match self.read_file(input) {
                 Ok(captures) => {
@@ -92,7 +112,7 @@ impl Inputs {
                     }
                     for capture in captures {
                         if input.found && is_no_evidence(&capture) {
-                            passed_over += 1;
+                            passed_over.push(input.path.to_string_lossy().into_owned());
                             continue;
                         }
                         count += 1;
@@ -102,14 +122,15 @@ impl Inputs {
                 Err(fault) => error(fault),
             }
         }
-        if count == 0 && passed_over > 0 {
+        if count == 0 && !passed_over.is_empty() {
             error(CliError::new(
                 CliErrorKind::NoEvidence,
-                format!("none of {passed_over} files is in a format that socklint knows"),
+                format!("none of {} files is in a format that socklint knows", passed_over.len()),
                 "a directory of evidence holds captures such as the output of `ss -lntup`",
             ));
+            passed_over.clear();
         }
-        count
+        Found { count, passed_over }
     }
 
     fn read_file(&self, input: &Input) -> Result<Vec<Capture>, CliError> {

@@ -50,7 +50,7 @@ fn inventory(args: &InventoryArgs, screen: &Screen) -> Result<u8, CliError> {
     let mut snapshots = Vec::new();
     let mut errors = Vec::new();
     let mut broken = false;
-    inputs.read(
+    let found = inputs.read(
         |capture| {
             for issue in &capture.issues {
                 if issue.kind.severity(lenient) > Severity::Note {
@@ -65,6 +65,7 @@ fn inventory(args: &InventoryArgs, screen: &Screen) -> Result<u8, CliError> {
         },
         |error| errors.push(error),
     );
+    found.tell(screen);
     let mut inventory = Inventory::new(&policy, now);
     snapshots.iter().for_each(|snapshot| inventory.add(snapshot));
     if !snapshots.is_empty() {

@@ -37,7 +37,7 @@ fn list(args: &ListArgs, screen: &Screen) -> Result<u8, CliError> {
         }
     };
     let mut errors = Vec::new();
-    inputs.read(
+    let found = inputs.read(
         |capture| {
             complain(&capture);
             if args.verbose {
@@ -54,6 +54,7 @@ fn list(args: &ListArgs, screen: &Screen) -> Result<u8, CliError> {
         },
         |error| errors.push(error),
     );
+    found.tell(screen);
     for error in &errors {
         screen.complain(error);
     }
