@@ -8,8 +8,10 @@ use std::sync::Arc;
 use super::args::InputArgs;
 use super::error::{CliError, CliErrorKind};
 use super::output::Screen;
-use crate::capture::{self, Capture, FORMATS, IssueKind, Options};
+use crate::capture::{self, Capture, FORMATS, IssueKind, Options, Severity};
 use crate::policy::suggestion;
+use crate::report::capture_issue;
+use crate::snapshot::Snapshot;
 use crate::source::SourceFile;
 
 /// Evidence to be read, in order.
@@ -131,6 +133,45 @@ impl Inputs {
             passed_over.clear();
         }
         Found { count, passed_over }
+    }
+
+    /// Reads all of the evidence and tells of everything that is wrong with it, of notes too when
+    /// `verbose`. Gives what can be used, and whether that is all of it.
+    pub(super) fn snapshots(
+        &self,
+        lenient: bool,
+        verbose: bool,
+        screen: &Screen,
+    ) -> (Vec<Snapshot>, bool) {
+        let mut snapshots = Vec::new();
+        let mut errors = Vec::new();
+        let mut whole = true;
+        let found = self.read(
+            |Capture { snapshot, issues, detection }| {
+                for issue in &issues {
+                    if verbose || issue.kind.severity(lenient) > Severity::Note {
+                        screen.say(&capture_issue(issue, &snapshot, lenient, screen.style()));
+                    }
+                }
+                if verbose {
+                    let origin = &snapshot.origin;
+                    screen
+                        .note(&format!("{}: read as {}, {detection}", origin.path, origin.format));
+                }
+                let worst = issues.iter().map(|issue| issue.kind.severity(lenient)).max();
+                if worst == Some(Severity::Error) {
+                    whole = false;
+                } else {
+                    snapshots.push(snapshot);
+                }
+            },
+            |error| errors.push(error),
+        );
+        found.tell(screen);
+        for error in &errors {
+            screen.complain(error);
+        }
+        (snapshots, whole && errors.is_empty())
     }
 
     fn read_file(&self, input: &Input) -> Result<Vec<Capture>, CliError> {
