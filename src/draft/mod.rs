@@ -2,8 +2,8 @@
 //!
 //! [`draft`] is a pure function from snapshots to the text of a policy. Under that policy the evidence
 //! passes and nothing is unknown, as far as the evidence covers anything; every other listener is
-//! rejected. Rules use the facts only that the evidence has ([`pin`]); sockets of one service share an
-//! entry ([`entry`]); the text is for people to go on with ([`write`]).
+//! rejected. Rules use the facts only that the evidence has (`pin`); sockets of one service share an
+//! entry (`entry`); the text is for people to go on with (`write`).
 
 mod entry;
 mod pin;
