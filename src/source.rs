@@ -68,6 +68,8 @@ pub struct SourceFile {
     text: String,
     decoded: Option<&'static str>,
     raw_sha256: Option<String>,
+    /// That of the text, computed once: a text may hold thousands of hosts.
+    sha256: OnceLock<String>,
     lines: OnceLock<Vec<u32>>,
 }
 
@@ -87,6 +89,7 @@ impl SourceFile {
             text: text.into(),
             decoded: None,
             raw_sha256: None,
+            sha256: OnceLock::new(),
             lines: OnceLock::new(),
         }
     }
@@ -105,7 +108,14 @@ impl SourceFile {
         if text.len() > MAX_TEXT {
             return Err(DecodeError::TooLong);
         }
-        Ok(Self { name: name.into(), text, decoded, raw_sha256, lines: OnceLock::new() })
+        Ok(Self {
+            name: name.into(),
+            text,
+            decoded,
+            raw_sha256,
+            sha256: OnceLock::new(),
+            lines: OnceLock::new(),
+        })
     }
 
     /// The same file with a text that was cleaned from `what`; the hash stays that of the bytes.
@@ -116,6 +126,7 @@ impl SourceFile {
             text,
             decoded: Some(what),
             raw_sha256: Some(self.sha256()),
+            sha256: OnceLock::new(),
             lines: OnceLock::new(),
         }
     }
@@ -147,7 +158,8 @@ impl SourceFile {
     /// SHA-256 of the original bytes, in lower-case hex.
     #[must_use]
     pub fn sha256(&self) -> String {
-        self.raw_sha256.clone().unwrap_or_else(|| sha256_hex(self.text.as_bytes()))
+        let hash = || self.sha256.get_or_init(|| sha256_hex(self.text.as_bytes())).clone();
+        self.raw_sha256.clone().unwrap_or_else(hash)
     }
 
     fn lines(&self) -> &[u32] {

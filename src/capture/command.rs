@@ -13,17 +13,18 @@ pub struct Invocation {
     pub root: bool,
     /// Run in other namespaces: their name, or `*` for all named ones.
     pub netns: Option<String>,
+    /// On which machine and in which namespace it ran, as the wrappers name them; `None` for here.
+    /// What tables of different places show does not add up.
+    pub place: Option<String>,
     /// Shown through a program that cuts at the screen's end (`watch`).
     pub watched: bool,
     /// Changes nothing on the way but an applet name, such as `busybox`.
     pub multicall: Option<String>,
 }
 
-/// Programs behind a pipe that pass every row on.
-const HARMLESS: &[&str] = &[
-    "cat", "column", "less", "more", "most", "sort", "tee", "tr", "unexpand", "expand", "xclip",
-    "pbcopy",
-];
+/// Programs behind a pipe that pass every row on. A pager does not: what is copied from it is a page.
+const HARMLESS: &[&str] =
+    &["cat", "column", "sort", "tee", "tr", "unexpand", "expand", "xclip", "pbcopy"];
 
 /// Takes a command line apart into its program calls, one for each list element (`;`, `&&`, `||`).
 ///
@@ -32,7 +33,49 @@ const HARMLESS: &[&str] = &[
 /// first word, which no reader claims.
 #[must_use]
 pub fn parse(line: &str) -> Vec<Invocation> {
-    parse_nested(line, 0)
+    let mut calls = parse_nested(line, 0);
+    if goes_on(line) {
+        for call in &mut calls {
+            call.filter.get_or_insert_with(|| "\\".to_owned());
+        }
+    }
+    calls
+}
+
+/// Whether the command goes on in the next line, which may hold a filter: a backslash at the end, or an
+/// open quote.
+fn goes_on(line: &str) -> bool {
+    let mut quote = None;
+    let mut blank = true;
+    let mut chars = line.trim_end().chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None, '#') if blank => return false,
+            (None | Some('"'), '\\') => {
+                let Some(_) = chars.next() else { return true };
+            }
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            _ => {}
+        }
+        blank = c.is_whitespace() || matches!(c, ';' | '|' | '&');
+    }
+    quote.is_some()
+}
+
+/// Whether a program behind a pipe passes every row on.
+fn is_harmless(program: &str, args: &[&str]) -> bool {
+    let option = |arg: &&str| arg.starts_with('-');
+    HARMLESS.contains(&program)
+        && match program {
+            "sort" => !args.iter().any(|arg| arg.starts_with("-u")),
+            "cat" => args.iter().all(option),
+            // Only blanks for blanks, or fewer of them.
+            "tr" => args.iter().all(|arg| {
+                *arg == "-s" || arg.replace("\\t", "").chars().all(|c| matches!(c, ' ' | '\t'))
+            }),
+            _ => true,
+        }
 }
 
 fn parse_nested(line: &str, depth: usize) -> Vec<Invocation> {
@@ -46,8 +89,7 @@ fn parse_nested(line: &str, depth: usize) -> Vec<Invocation> {
             let stage = plain(stage);
             let mut stage = stage.iter().map(String::as_str);
             let program = stage.next().map(base_name).unwrap_or_default();
-            let unique = program == "sort" && stage.any(|arg| arg.starts_with("-u"));
-            if call.filter.is_none() && (!HARMLESS.contains(&program) || unique) {
+            if call.filter.is_none() && !is_harmless(program, &stage.collect::<Vec<_>>()) {
                 call.filter = Some(program.to_owned());
             }
         }
@@ -179,6 +221,7 @@ const DEPTH: usize = 8;
 fn call(words: &[String], depth: usize) -> Invocation {
     let mut root = false;
     let mut netns = None;
+    let mut places: Vec<String> = Vec::new();
     let mut watched = false;
     let mut rest = words;
     let done = |rest: &[String]| Invocation {
@@ -232,7 +275,9 @@ fn call(words: &[String], depth: usize) -> Invocation {
             }
             "nsenter" => {
                 netns = Some("nsenter".to_owned());
-                skip_options(after, &["-t", "--target", "-S", "-G"])
+                let behind = skip_options(after, &["-t", "--target", "-S", "-G"]);
+                places.push(before(rest, behind));
+                behind
             }
             "docker" | "podman" | "nerdctl" | "lxc"
                 if after.first().is_some_and(|word| word == "exec") =>
@@ -247,15 +292,19 @@ fn call(words: &[String], depth: usize) -> Invocation {
             }
             "kubectl" | "oc" if after.first().is_some_and(|word| word == "exec") => {
                 netns = Some("pod".to_owned());
-                match after.iter().position(|word| word == "--") {
+                let behind = match after.iter().position(|word| word == "--") {
                     Some(at) => after.get(at + 1..).unwrap_or_default(),
                     None => after.get(2..).unwrap_or_default(),
-                }
+                };
+                places.push(before(rest, behind));
+                behind
             }
             // A remote shell gets the words joined and takes them apart again.
             "ssh" if depth < DEPTH => {
                 let options = ["-p", "-i", "-l", "-o", "-F", "-J"];
-                let remote = skip_options(after, &options).get(1..).unwrap_or_default();
+                let behind = skip_options(after, &options);
+                places.extend(behind.first().map(|host| format!("ssh {host}")));
+                let remote = behind.get(1..).unwrap_or_default();
                 break one(parse_nested(&remote.join(" "), depth + 1), rest);
             }
             "chroot" => skip_options(after, &[]).get(1..).unwrap_or_default(),
@@ -278,8 +327,32 @@ fn call(words: &[String], depth: usize) -> Invocation {
     };
     inner.root |= root;
     inner.watched |= watched;
+    places.extend(netns.clone());
+    places.extend(inner.place.take());
+    if inner.program == "ss" {
+        places.extend(net_option(&inner.args));
+    }
+    inner.place = (!places.is_empty()).then(|| places.join(", "));
     inner.netns = inner.netns.or(netns);
     inner
+}
+
+/// The words of `all` without its end `behind`, joined.
+fn before(all: &[String], behind: &[String]) -> String {
+    all.get(..all.len().saturating_sub(behind.len())).unwrap_or_default().join(" ")
+}
+
+/// The namespace of `ss -N NAME`.
+fn net_option(args: &[String]) -> Option<String> {
+    args.iter().enumerate().find_map(|(at, arg)| {
+        let value = match arg.strip_prefix("--net") {
+            Some(value) => value.strip_prefix('=').unwrap_or(value),
+            None if arg.starts_with("--") => return None,
+            None => arg.strip_prefix('-')?.split_once('N')?.1,
+        };
+        let next = args.get(at + 1).map_or("", String::as_str);
+        Some(if value.is_empty() { next.to_owned() } else { value.to_owned() })
+    })
 }
 
 /// `NAME=value` before a command.

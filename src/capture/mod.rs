@@ -280,14 +280,28 @@ fn strip_colours(text: &str) -> Cow<'_, str> {
     let everywhere = text.contains("\u{1b}[m\u{1b}[K");
     let mut clean = String::new();
     let mut kept = 0;
+    // Up to where it is known whether a name stands before in the line; no byte is looked at twice.
+    let (mut known, mut named) = (0, false);
     for at in memchr::memchr_iter(0x1B, text.as_bytes()) {
         if at < kept {
             continue;
         }
         let Some(len) = text.get(at..).and_then(colour_len) else { continue };
-        let line_start = text.get(..at).and_then(|head| head.rfind('\n')).map_or(0, |end| end + 1);
-        let before = text.get(line_start..at).unwrap_or_default();
-        if !everywhere && (before.contains("((\"") || before.contains('/')) {
+        let new = text.get(known..at).unwrap_or_default();
+        let line = match new.rfind('\n') {
+            Some(end) => {
+                (known, named) = (known + end + 1, false);
+                text.get(known..at).unwrap_or_default()
+            }
+            None => new,
+        };
+        named |= line.contains("((\"") || line.contains('/');
+        // `((` may have been the end of what was looked at.
+        known = at.saturating_sub(2).max(known);
+        while !text.is_char_boundary(known) {
+            known += 1;
+        }
+        if !everywhere && named {
             continue;
         }
         clean.push_str(text.get(kept..at).unwrap_or_default());

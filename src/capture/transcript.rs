@@ -78,6 +78,8 @@ pub enum Known {
 pub struct Transcript {
     source: Arc<SourceFile>,
     position: usize,
+    /// Where the evidence of this host begins.
+    began: usize,
     prefix: String,
     builder: Builder,
     issues: Vec<CaptureIssue>,
@@ -87,8 +89,10 @@ pub struct Transcript {
     /// How many tables were read since it was typed.
     typed_tables: usize,
     netns: Option<Text>,
-    /// Coverage of each namespace met so far: sections of one namespace add up, namespaces do not.
-    covered: BTreeMap<Option<String>, Coverage>,
+    /// The file of `==> NAME <==`.
+    file: Option<String>,
+    /// Coverage of each place met so far: tables of one place add up, places do not.
+    covered: BTreeMap<[Option<String>; 3], Coverage>,
     next_host: Option<String>,
     next_announced: bool,
     /// A banner promised the evidence of this host.
@@ -112,6 +116,7 @@ impl Transcript {
             builder,
             source,
             position: 0,
+            began: 0,
             prefix,
             issues: Vec::new(),
             ignored_until: 0,
@@ -119,6 +124,7 @@ impl Transcript {
             typed: Vec::new(),
             typed_tables: 0,
             netns: None,
+            file: None,
             covered: BTreeMap::new(),
             next_host: None,
             next_announced: false,
@@ -301,7 +307,30 @@ impl Transcript {
     pub fn ends_table(&self, range: LineRange) -> bool {
         let line = self.content(range);
         let trimmed = line.trim();
-        banner_host(trimmed).is_some() || netns_marker(trimmed).is_some() || prompt(line).is_some()
+        self.banner(range).is_some()
+            || netns_marker(trimmed).is_some()
+            || file_marker(trimmed).is_some()
+            || prompt(line).is_some()
+    }
+
+    /// The host that a line announces, alone or with the two lines behind it.
+    fn banner(&self, range: LineRange) -> Option<&str> {
+        let line = self.content(range).trim();
+        if line != GATHERED {
+            return banner_host(line);
+        }
+        let name = self.line_at(range.next);
+        let bar = self.content(self.line_at(name.next)).trim();
+        let name = self.content(name).trim();
+        (bar == GATHERED && is_gathered(name)).then_some(name)
+    }
+
+    /// Where the table at work was made: namespace, file, and what the command says.
+    fn place(&self) -> [Option<String>; 3] {
+        let netns = self.netns.map(|text| self.builder.snapshot().text(text).to_owned());
+        let typed = self.typed.get(self.typed_tables).or(self.typed.last());
+        let call = typed.map(|(call, _)| call).or(self.given.as_ref());
+        [netns, self.file.clone(), call.and_then(|call| call.place.clone())]
     }
 
     /// Forgets the typed command: its output is over.
@@ -324,10 +353,10 @@ impl Transcript {
     /// Ends a table: what it covers is added to its namespace. Issues that lose rows spoil the
     /// coverage of the whole capture in the end ([`IssueKind::spoils`]).
     pub fn end_table(&mut self, coverage: Coverage) {
+        let place = self.place();
         self.tables += 1;
         self.typed_tables += 1;
-        let name = self.netns.map(|text| self.builder.snapshot().text(text).to_owned());
-        let covered = self.covered.entry(name).or_insert(coverage);
+        let covered = self.covered.entry(place).or_insert(coverage);
         *covered = covered.best(coverage);
     }
 
@@ -354,19 +383,23 @@ impl Transcript {
         let mut issues = std::mem::take(&mut self.issues);
         let covered = std::mem::take(&mut self.covered);
         self.netns = None;
+        self.file = None;
         let format = self.format.take();
         let detection = std::mem::take(&mut self.detection);
         let nothing = tables == 0 && builder.snapshot().sockets().is_empty();
+        let began = std::mem::replace(&mut self.began, self.position);
+        let first = self.line_at(began);
+        let began = Some(Span::new(builder.source(), first.start..first.end));
         if nothing && announced {
             let message = "a host is announced here, and no list of sockets follows".to_owned();
-            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: None, message });
+            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: began, message });
         } else if nothing && issues.iter().all(|issue| issue.kind == IssueKind::Ignored) {
             return None;
         } else if nothing
             && issues.iter().all(|issue| issue.kind.severity(true) < super::Severity::Error)
         {
             let message = "there are messages of a tool here, and no list of sockets".to_owned();
-            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: None, message });
+            issues.push(CaptureIssue { kind: IssueKind::NotSockets, at: began, message });
         }
         let mut snapshot = builder.finish();
         snapshot.origin.format = format.unwrap_or_default().to_owned();
@@ -383,8 +416,24 @@ impl Transcript {
         if trimmed.is_empty() {
             return Line::Blank;
         }
-        if let Some(host) = banner_host(trimmed) {
-            return self.host(host, true);
+        if let Some(host) = self.banner(range).map(str::to_owned) {
+            let met = self.host(&host, true);
+            let state = trimmed.split_once(" | ").map_or("", |(_, state)| state);
+            if met == Line::Chatter && (state.starts_with("FAILED") || state.starts_with("UNREACH"))
+            {
+                self.issue(
+                    IssueKind::ToolError,
+                    range.start..range.end,
+                    "the command failed on this host",
+                );
+            }
+            return met;
+        }
+        if let Some(name) = file_marker(trimmed) {
+            // What was typed showed files, not sockets.
+            self.file = Some(name.to_owned());
+            self.typed.clear();
+            return Line::Netns;
         }
         if let Some(name) = netns_marker(trimmed) {
             let start = range.start + (name.as_ptr() as usize - line.as_ptr() as usize);
@@ -397,6 +446,23 @@ impl Transcript {
                 IssueKind::ToolError,
                 range.start..range.end,
                 "the tool said that it could not read something",
+            );
+            return Line::ToolError;
+        }
+        if trimmed.starts_with(['{', '[']) && trimmed.contains("\"socklint/snapshot/") {
+            self.issue(
+                IssueKind::RowUnread,
+                range.start..range.end,
+                "a snapshot stands among other text",
+            );
+            return Line::OtherOutput;
+        }
+        let ours = |(call, _): &(Invocation, _)| matches!(call.program.as_str(), "ss" | "netstat");
+        if is_break(trimmed) && (self.typed.is_empty() || self.typed.iter().any(ours)) {
+            self.issue(
+                IssueKind::ToolError,
+                range.start..range.end,
+                "the output ends here, or something was left out",
             );
             return Line::ToolError;
         }
@@ -415,6 +481,13 @@ impl Transcript {
             let typed = prompt.command.to_owned();
             if host.is_some_and(|host| self.host(host, false) == Line::OtherHost) {
                 return Line::OtherHost;
+            }
+            if FORMATS.iter().any(|format| format.row(&typed).is_some()) {
+                self.issue(
+                    IssueKind::RowUnread,
+                    range.start..range.end,
+                    "a row stands behind the mark of a prompt or a comment",
+                );
             }
             self.typed_tables = 0;
             self.typed = command::parse(&typed)
@@ -532,16 +605,35 @@ fn host_of_prefix(prefix: &str) -> Option<&str> {
     (!name.is_empty() && !name.starts_with('>')).then_some(name)
 }
 
-/// `web01 | CHANGED | rc=0 >>`, as `ansible -m command` prints before each host's output, and
-/// `==> web01 <==`-like heads of host names are not taken: those name files.
+/// `web01 | CHANGED | rc=0 >>` and `web01 | UNREACHABLE! => {`, as `ansible` prints before each host's
+/// output.
 fn banner_host(line: &str) -> Option<&str> {
     let (host, rest) = line.split_once(" | ")?;
-    let known = ["CHANGED", "SUCCESS", "FAILED", "UNREACHABLE!", "SKIPPED"];
+    let known = ["CHANGED", "SUCCESS", "FAILED", "UNREACHABLE", "SKIPPED"];
     let state = rest.split([' ', '!']).next().unwrap_or_default();
-    (rest.ends_with(">>")
-        && known.iter().any(|word| word.starts_with(state))
+    ((rest.ends_with(">>") || rest.ends_with("=> {"))
+        && known.contains(&state)
+        && !host.is_empty()
         && !host.contains(' '))
     .then_some(host)
+}
+
+/// The line above and below the names of hosts in `clush -b` and `dshbak`.
+const GATHERED: &str = "---------------";
+
+/// Whether a text can be the name of a host or of several: `db1`, `db[2-4] (3)`.
+fn is_gathered(text: &str) -> bool {
+    let name = match text.rsplit_once(" (") {
+        Some((name, count)) if count.ends_with(')') => name,
+        _ => text,
+    };
+    !name.is_empty() && !name.contains(char::is_whitespace)
+}
+
+/// The name in `==> NAME <==`, as head(1) and tail(1) print before each of several files. Each may be of
+/// another host.
+fn file_marker(line: &str) -> Option<&str> {
+    line.strip_prefix("==> ")?.strip_suffix(" <==")
 }
 
 /// The name in `netns: NAME`. Source: iproute2, ip/ipnetns.c `on_netns_exec`.
@@ -554,8 +646,7 @@ pub(super) fn netns_marker(line: &str) -> Option<&str> {
 /// Sources: iproute2 lib/libnetlink.c, misc/ss.c; net-tools netstat.c.
 fn is_tool_error(line: &str) -> bool {
     const STARTS: &[&str] = &[
-        "RTNETLINK answers:",
-        "RTNETLINK1 answers:",
+        "RTNETLINK",
         "Cannot open netlink socket",
         "Cannot bind netlink socket",
         "Cannot send dump request",
@@ -579,6 +670,80 @@ fn is_tool_error(line: &str) -> bool {
         || line.contains("no support for `")
         || line.ends_with(": command not found")
         || line.ends_with(": not found")
+}
+
+/// Whether a line says that the output before it ended early, that some of it was left out by whoever
+/// copied it, or that a system call failed. Sources: strsignal(3), strerror(3), ssh(1), less(1), more(1).
+fn is_break(line: &str) -> bool {
+    const WHOLE: &[&str] = &[
+        "Killed",
+        "Terminated",
+        "Aborted",
+        "Hangup",
+        "Quit",
+        "Alarm clock",
+        "Broken pipe",
+        "[...]",
+        "(...)",
+        "<...>",
+        "\u{2026}",
+        "[\u{2026}]",
+        "<snip>",
+        "[snip]",
+        "(snip)",
+        "(END)",
+    ];
+    const STARTS: &[&str] = &[
+        "^C",
+        "^Z",
+        "^\\",
+        "--More--",
+        "Segmentation fault",
+        "Bus error",
+        "client_loop: ",
+        "packet_write_wait: ",
+        "ssh: ",
+        "kex_exchange_identification: ",
+        "ssh_exchange_identification: ",
+        "Host key verification failed",
+        "Permission denied",
+        "Timeout, server",
+        "Read from remote host",
+        "command terminated with",
+        "timeout: ",
+    ];
+    const ENDS: &[&str] = &[
+        ": Permission denied",
+        ": Operation not permitted",
+        ": Operation not supported",
+        ": Protocol not supported",
+        ": Address family not supported by protocol",
+        ": No such file or directory",
+        ": Cannot allocate memory",
+        ": Device or resource busy",
+        ": Interrupted system call",
+        ": Input/output error",
+        ": Connection refused",
+        ": Connection timed out",
+        ": Connection reset by peer",
+        ": No route to host",
+        ": Broken pipe",
+        "(core dumped)",
+        "closed by remote host.",
+    ];
+    let text = line.trim_matches(['[', ']', '(', ')', '<', '>', '.', ' ']);
+    let paged = line
+        .strip_prefix("lines ")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    WHOLE.contains(&line)
+        || STARTS.iter().any(|start| line.starts_with(start))
+        || ENDS.iter().any(|end| line.ends_with(end))
+        || paged
+        || line.len() > 2 && line.bytes().all(|byte| byte == b'.')
+        || line.len() < 80
+            && ["truncated", "omitted", "more lines", "snipped"]
+                .iter()
+                .any(|word| text.ends_with(word))
 }
 
 /// Text around tables that carries no row.

@@ -71,7 +71,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         output.begin(&run);
     }
     let mut errors = Vec::new();
-    let count = inputs.read(
+    let found = inputs.read(
         |capture| {
             let host = judge.host(capture);
             for output in &mut outputs {
@@ -80,8 +80,11 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         },
         |error| errors.push(error),
     );
+    if !args.quiet {
+        found.tell(screen);
+    }
     judge.summary.broken += errors.len() as u64;
-    if args.strict && judge.warned(&warnings) {
+    if args.strict && (judge.warned(&warnings) || !found.passed_over.is_empty()) {
         errors.push(CliError::new(
             CliErrorKind::Strict,
             "there are warnings, and `--strict` is asked for",
@@ -89,7 +92,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         ));
         judge.summary.refused = true;
     }
-    if count > 0 && judge.summary.hosts > 0 && judge.summary.is_vacuous() {
+    if found.count > 0 && judge.summary.hosts > 0 && judge.summary.is_vacuous() {
         errors.push(CliError::new(
             CliErrorKind::NoRule,
             "no rule of the policy is for any of the hosts, so nothing was checked",

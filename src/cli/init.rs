@@ -5,9 +5,7 @@ use super::error::CliError;
 use super::input::Inputs;
 use super::output::{Screen, write_file};
 use crate::audit::Verdict;
-use crate::capture::Severity;
 use crate::draft::draft;
-use crate::report::capture_issue;
 
 /// Runs the command and says its exit code: 2 when any of the evidence cannot be used, since a policy
 /// that was drafted from a part of it would reject the rest.
@@ -20,26 +18,8 @@ pub(super) fn run(args: &InitArgs, screen: &Screen) -> u8 {
 
 fn init(args: &InitArgs, screen: &Screen) -> Result<u8, CliError> {
     let inputs = Inputs::new(&args.input)?;
-    let lenient = args.input.lenient;
-    let mut snapshots = Vec::new();
-    let mut errors = Vec::new();
-    let mut broken = false;
-    inputs.read(
-        |capture| {
-            for issue in &capture.issues {
-                if issue.kind.severity(lenient) > Severity::Note {
-                    screen.say(&capture_issue(issue, &capture.snapshot, lenient, screen.style()));
-                }
-            }
-            broken |= capture.severity(lenient) == Some(Severity::Error);
-            snapshots.push(capture.snapshot);
-        },
-        |error| errors.push(error),
-    );
-    for error in &errors {
-        screen.complain(error);
-    }
-    if broken || !errors.is_empty() || snapshots.is_empty() {
+    let (snapshots, whole) = inputs.snapshots(args.input.lenient, false, screen);
+    if !whole || snapshots.is_empty() {
         screen.note("no policy was drafted (exit code 2)");
         return Ok(2);
     }

@@ -7,14 +7,40 @@ use std::sync::Arc;
 
 use super::args::InputArgs;
 use super::error::{CliError, CliErrorKind};
-use crate::capture::{self, Capture, FORMATS, IssueKind, Options};
+use super::output::Screen;
+use crate::capture::{self, Capture, FORMATS, IssueKind, Options, Severity};
 use crate::policy::suggestion;
+use crate::report::capture_issue;
+use crate::snapshot::Snapshot;
 use crate::source::SourceFile;
 
 /// Evidence to be read, in order.
 pub(super) struct Inputs {
     files: Vec<Input>,
     options: Options,
+}
+
+/// How much of one input is read at most.
+const MOST_BYTES: u64 = (1 << 31) + 1;
+
+/// What came of reading.
+pub(super) struct Found {
+    /// How many captures there were.
+    pub(super) count: usize,
+    /// Files of a directory that are in no known format.
+    pub(super) passed_over: Vec<String>,
+}
+
+impl Found {
+    /// Tells of files that were passed over, some by name.
+    pub(super) fn tell(&self, screen: &Screen) {
+        let Some(first) = self.passed_over.first() else { return };
+        let more = match self.passed_over.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        screen.note(&format!("passed over, in no format that socklint knows: {first}{more}"));
+    }
 }
 
 /// One file, or standard input.
@@ -64,14 +90,13 @@ impl Inputs {
     }
 
     /// Reads the evidence file by file; what cannot be read is handed to `error`, and reading goes on.
-    /// Says how many captures there were.
     pub(super) fn read(
         &self,
         mut each: impl FnMut(Capture),
         mut error: impl FnMut(CliError),
-    ) -> usize {
+    ) -> Found {
         let mut count = 0;
-        let mut passed_over = 0;
+        let mut passed_over = Vec::new();
         for input in &self.files {
             match self.read_file(input) {
                 Ok(captures) => {
@@ -89,7 +114,7 @@ impl Inputs {
                     }
                     for capture in captures {
                         if input.found && is_no_evidence(&capture) {
-                            passed_over += 1;
+                            passed_over.push(input.path.to_string_lossy().into_owned());
                             continue;
                         }
                         count += 1;
@@ -99,24 +124,70 @@ impl Inputs {
                 Err(fault) => error(fault),
             }
         }
-        if count == 0 && passed_over > 0 {
+        if count == 0 && !passed_over.is_empty() {
             error(CliError::new(
                 CliErrorKind::NoEvidence,
-                format!("none of {passed_over} files is in a format that socklint knows"),
+                format!("none of {} files is in a format that socklint knows", passed_over.len()),
                 "a directory of evidence holds captures such as the output of `ss -lntup`",
             ));
+            passed_over.clear();
         }
-        count
+        Found { count, passed_over }
+    }
+
+    /// Reads all of the evidence and tells of everything that is wrong with it, of notes too when
+    /// `verbose`. Gives what can be used, and whether that is all of it.
+    pub(super) fn snapshots(
+        &self,
+        lenient: bool,
+        verbose: bool,
+        screen: &Screen,
+    ) -> (Vec<Snapshot>, bool) {
+        let mut snapshots = Vec::new();
+        let mut errors = Vec::new();
+        let mut whole = true;
+        let found = self.read(
+            |Capture { snapshot, issues, detection }| {
+                for issue in &issues {
+                    if verbose || issue.kind.severity(lenient) > Severity::Note {
+                        screen.say(&capture_issue(issue, &snapshot, lenient, screen.style()));
+                    }
+                }
+                if verbose {
+                    let origin = &snapshot.origin;
+                    screen
+                        .note(&format!("{}: read as {}, {detection}", origin.path, origin.format));
+                }
+                let worst = issues.iter().map(|issue| issue.kind.severity(lenient)).max();
+                if worst == Some(Severity::Error) {
+                    whole = false;
+                } else {
+                    snapshots.push(snapshot);
+                }
+            },
+            |error| errors.push(error),
+        );
+        found.tell(screen);
+        for error in &errors {
+            screen.complain(error);
+        }
+        (snapshots, whole && errors.is_empty())
     }
 
     fn read_file(&self, input: &Input) -> Result<Vec<Capture>, CliError> {
         let path = &input.path;
         let mut bytes = Vec::new();
+        // One byte more than `SourceFile::decode` takes, so that an endless device ends.
         let read = if path.as_os_str() == "-" {
-            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
+            std::io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes)
         } else {
             #[expect(clippy::disallowed_methods, reason = "the command line reads the evidence")]
-            std::fs::read(path).map(|read| bytes = read)
+            let file = std::fs::File::open(path);
+            file.and_then(|file| {
+                let len = file.metadata().map_or(0, |known| known.len().min(MOST_BYTES));
+                bytes.reserve_exact(usize::try_from(len).unwrap_or_default());
+                file.take(MOST_BYTES).read_to_end(&mut bytes)
+            })
         };
         read.map_err(|fault| CliError::unreadable(path, &fault))?;
         let name = path.to_string_lossy().into_owned();

@@ -8,10 +8,9 @@ use super::error::{CliError, CliErrorKind};
 use super::input::Inputs;
 use super::output::{Screen, write_file};
 use super::{check, policies};
-use crate::capture::Severity;
 use crate::inventory::{Inventory, REGISTERS, Register, register};
 use crate::policy::suggestion;
-use crate::report::{capture_issue, policy_error};
+use crate::report::policy_error;
 use crate::style::Style;
 
 /// Runs the command and says its exit code: a register is no judgement, so 0 unless something cannot be
@@ -46,25 +45,8 @@ fn inventory(args: &InventoryArgs, screen: &Screen) -> Result<u8, CliError> {
         screen.say(&policy_error(&warning, &loaded.sources, screen.style()));
     }
     let inputs = Inputs::new(&args.input)?;
-    let lenient = args.input.lenient;
-    let mut snapshots = Vec::new();
+    let (snapshots, whole) = inputs.snapshots(args.input.lenient, false, screen);
     let mut errors = Vec::new();
-    let mut broken = false;
-    inputs.read(
-        |capture| {
-            for issue in &capture.issues {
-                if issue.kind.severity(lenient) > Severity::Note {
-                    screen.say(&capture_issue(issue, &capture.snapshot, lenient, screen.style()));
-                }
-            }
-            if capture.severity(lenient) == Some(Severity::Error) {
-                broken = true;
-            } else {
-                snapshots.push(capture.snapshot);
-            }
-        },
-        |error| errors.push(error),
-    );
     let mut inventory = Inventory::new(&policy, now);
     snapshots.iter().for_each(|snapshot| inventory.add(snapshot));
     if !snapshots.is_empty() {
@@ -91,7 +73,7 @@ fn inventory(args: &InventoryArgs, screen: &Screen) -> Result<u8, CliError> {
     for error in &errors {
         screen.complain(error);
     }
-    Ok(if broken || !errors.is_empty() || snapshots.is_empty() { 2 } else { 0 })
+    Ok(if whole && errors.is_empty() && !snapshots.is_empty() { 0 } else { 2 })
 }
 
 fn find(name: &str) -> Result<&'static dyn Register, CliError> {

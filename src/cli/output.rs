@@ -83,7 +83,9 @@ impl Output {
     /// A report in a file: written beside it and moved there in the end. That the place cannot be
     /// written to comes out at the end, so that other reports are not lost.
     pub(super) fn file(format: &'static dyn ReportFormat, path: &str) -> Self {
+        // A link stays, and what it points to is replaced.
         let path = PathBuf::from(path);
+        let path = path.canonicalize().unwrap_or(path);
         let (file, fault) = match create_beside(&path) {
             Ok(file) => (Some(BufWriter::with_capacity(1 << 16, file)), None),
             Err(fault) => (None, Some(fault)),
@@ -176,6 +178,10 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
     if path.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    // Moving a file over `/dev/stdout` or a FIFO would take it away from everybody.
+    if path.exists() && !path.is_file() {
+        return Err(io::Error::other("it is a device, a pipe or a socket, not a file"));
     }
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

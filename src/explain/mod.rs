@@ -1,5 +1,5 @@
 //! `explain`: what a rule means, what a diagnostic code means, and what a policy says of an endpoint
-//! that nobody has bound yet. Pure: texts in, plain values out; [`human`] and [`json`] write them.
+//! that nobody has bound yet. Pure: texts in, plain values out; `human.rs` and `json.rs` write them.
 
 mod codes;
 mod endpoint;

@@ -6,6 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::{Counts, Inventory, Listed, Register, Standing};
+use crate::policy::document::{PolicyDocument, ToolDocument};
 use crate::safe;
 use crate::snapshot::document::{SocketDocument, SourceDocument, coverage_key};
 use crate::style::Style;
@@ -32,19 +33,6 @@ struct InventoryDocument<'a> {
     rules: Vec<RuleDocument<'a>>,
     /// All hosts together.
     summary: SummaryDocument,
-}
-
-#[derive(Serialize)]
-struct ToolDocument {
-    name: &'static str,
-    version: &'static str,
-}
-
-#[derive(Serialize)]
-struct PolicyDocument<'a> {
-    name: &'a str,
-    sources: Vec<&'a str>,
-    sha256: String,
 }
 
 /// A host: its name or `null`, and where the evidence is from.
@@ -192,12 +180,8 @@ impl Register for Json {
         let policy = inventory.policy;
         let document = InventoryDocument {
             schema: SCHEMA,
-            tool: ToolDocument { name: "socklint", version: env!("CARGO_PKG_VERSION") },
-            policy: PolicyDocument {
-                name: &policy.name,
-                sources: policy.sources.files().iter().map(|file| file.name()).collect(),
-                sha256: policy.sha256(),
-            },
+            tool: ToolDocument::THIS,
+            policy: PolicyDocument::new(policy),
             now: inventory.now.to_string(),
             hosts: inventory.hosts.iter().map(|host| host_document(inventory, host)).collect(),
             rules: inventory

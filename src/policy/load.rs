@@ -276,8 +276,18 @@ impl<'a> Loader<'a> {
 
     /// Changes the rules that are loaded so far: those that the file inherits.
     fn apply_overrides(&mut self, overrides: &[Override]) {
+        // A policy that the user names too is not inherited by name: its rules are known by both ids.
+        let names: BTreeMap<usize, &str> =
+            self.described.iter().map(|(number, file)| (*number, file.name.as_str())).collect();
+        let is_meant = |rule: &Rule, change: &Override| {
+            rule.id == change.rule
+                || names.get(&rule.layer).is_some_and(|name| {
+                    change.rule.strip_prefix(name).and_then(|rest| rest.strip_prefix('/'))
+                        == Some(&rule.local_id)
+                })
+        };
         for change in overrides {
-            let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == change.rule) else {
+            let Some(rule) = self.rules.iter_mut().find(|rule| is_meant(rule, change)) else {
                 let known: Vec<&str> = self.rules.iter().map(|rule| rule.id.as_str()).collect();
                 let near = super::nearest(&change.rule, known.iter().copied());
                 let help = match near {
@@ -304,7 +314,7 @@ impl<'a> Loader<'a> {
             rule.overrides.push(change.clone());
         }
         for change in overrides.iter().filter(|change| change.enabled == Some(false)) {
-            if let Some(at) = self.rules.iter().position(|rule| rule.id == change.rule) {
+            if let Some(at) = self.rules.iter().position(|rule| is_meant(rule, change)) {
                 self.disabled.push(self.rules.remove(at));
             }
         }

@@ -5,6 +5,7 @@
 //! and sets built, rules found by port through [`index::PortIndex`].
 
 pub mod condition;
+pub mod document;
 mod error;
 pub mod index;
 mod layer;

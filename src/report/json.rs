@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{RuleResult, Summary, Verdict, Violation, message, missed};
 use crate::capture::Severity as IssueSeverity;
+use crate::policy::document::{PolicyDocument, ToolDocument};
 use crate::safe;
 use crate::snapshot::document::{SocketDocument, SourceDocument};
 use crate::source::{SourceMap, Span};
@@ -32,19 +33,6 @@ impl ReportFormat for Json {
 
 struct JsonReport {
     first: bool,
-}
-
-#[derive(Serialize)]
-struct ToolDocument {
-    name: &'static str,
-    version: &'static str,
-}
-
-#[derive(Serialize)]
-struct PolicyDocument<'a> {
-    name: &'a str,
-    sources: Vec<&'a str>,
-    sha256: String,
 }
 
 /// A host: its name or `null`, where the evidence is from, what is wrong with it, and a result for
@@ -181,16 +169,9 @@ fn place(sources: &SourceMap, span: Span) -> Option<PlaceDocument<'_>> {
 impl Reporter for JsonReport {
     fn begin(&mut self, run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{{\"schema\": \"{SCHEMA}\",\n \"tool\": ")?;
-        let tool =
-            ToolDocument { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
-        safe::json(out, &tool, false)?;
+        safe::json(out, &ToolDocument::THIS, false)?;
         write!(out, ",\n \"policy\": ")?;
-        let policy = PolicyDocument {
-            name: &run.policy.name,
-            sources: run.policy.sources.files().iter().map(|file| file.name()).collect(),
-            sha256: run.policy.sha256(),
-        };
-        safe::json(out, &policy, false)?;
+        safe::json(out, &PolicyDocument::new(run.policy), false)?;
         write!(out, ",\n \"hosts\": [")
     }
 

@@ -857,7 +857,6 @@ fn not_and_any_follow_kleene() {
         "yes",
     ));
     table.push(("{ not = {} }".to_owned(), "no"));
-    table.push(("{ any = [{}] }".to_owned(), "yes"));
     let table: Vec<(&str, &str)> =
         table.iter().map(|(condition, truth)| (condition.as_str(), *truth)).collect();
     socket(json!({"processes": null}), &table);

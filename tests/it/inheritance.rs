@@ -129,3 +129,17 @@ fn hosts_of_a_rule_and_of_those_who_extend_it_must_match() {
     assert_eq!(of("h1"), ("fail not-applicable".to_owned(), 1));
     assert_eq!(of("db-1"), ("not-applicable not-applicable".to_owned(), 2));
 }
+
+#[test]
+fn an_override_finds_a_rule_of_a_policy_that_is_named_too() {
+    let place = place(
+        "[policy]\nextends = [\"common.toml\"]\n[[override]]\nrule = \"common/db\"\nseverity = \"note\"\nreason = \"x\"\n",
+    );
+    place.run(&["check", "-p", "common.toml", "-p", "p.toml", "h.txt"]).expect(0);
+    place.run(&["check", "-p", "p.toml", "-p", "common.toml", "h.txt"]).expect(0);
+    place.run(&["policy", "list"]).expect(0);
+    for pack in ["database-host", "kubernetes-node"] {
+        let policy = format!("builtin:{pack}");
+        place.run(&["check", "-p", "builtin:baseline", "-p", &policy, "h.txt"]).expect(1);
+    }
+}

@@ -7,9 +7,13 @@ mod bad_input;
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
+mod drafts;
+#[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod inheritance;
 #[cfg(test)]

@@ -127,6 +127,7 @@ fn fields(source: &str, name: &str) -> BTreeSet<String> {
 fn the_other_schemas_have_the_keys_of_the_documents() {
     let snapshot = include_str!("../../src/snapshot/document.rs");
     let report = include_str!("../../src/report/json.rs");
+    let head = include_str!("../../src/policy/document.rs");
     let (snapshots, reports) = (parsed(SNAPSHOT), parsed(REPORT));
     for (schema, source, definition, name) in [
         (&snapshots, snapshot, "snapshot", "SnapshotDocument<"),
@@ -135,8 +136,8 @@ fn the_other_schemas_have_the_keys_of_the_documents() {
         (&snapshots, snapshot, "socket", "SocketDocument<"),
         (&snapshots, snapshot, "process", "ProcessDocument<"),
         (&snapshots, snapshot, "interface", "InterfaceDocument<"),
-        (&reports, report, "tool", "ToolDocument"),
-        (&reports, report, "policy", "PolicyDocument<"),
+        (&reports, head, "tool", "ToolDocument"),
+        (&reports, head, "policy", "PolicyDocument<"),
         (&reports, report, "host", "HostDocument<"),
         (&reports, report, "issue", "IssueDocument<"),
         (&reports, report, "result", "ResultDocument<"),

@@ -395,18 +395,33 @@ impl Reader<'_> {
     /// Takes a line that belongs to the program name above it, row or not, and says so.
     fn belongs_to_name(&mut self, line: LineRange) -> bool {
         let Some(name) = self.name else { return false };
-        if !(name.broken || name.aligned) {
+        let breaks = self.breaks_table(line);
+        if !(name.broken || name.aligned || breaks) {
             return false;
         }
         let Some(rest) = self.rest_of_name(line, name) else { return false };
         let forged = row::parse(self.bytes(), rest.clone()).is_some();
         let text = self.source.slice(rest.clone());
         // A namespace marker is believed: taking one away would join two namespaces.
-        if !(forged || name.broken && !text.starts_with("netns: ")) {
+        if !(forged || breaks || name.broken && !text.starts_with("netns: ")) {
             return false;
         }
         self.take_name(line, rest, name, forged);
         true
+    }
+
+    /// Whether a line looks like a prompt or names a host, and yet a row without a header follows: the
+    /// table goes on behind it, so a program name made the line.
+    fn breaks_table(&self, line: LineRange) -> bool {
+        let text = self.source.slice(line.start..line.end).trim();
+        self.transcript.ends_table(line)
+            && super::transcript::netns_marker(text).is_none()
+            && self
+                .transcript
+                .lines_from(line.next)
+                .take(3)
+                .find(|next| !self.source.slice(next.start..next.end).trim().is_empty())
+                .is_some_and(|next| row::parse(self.bytes(), next.start..next.end).is_some())
     }
 
     /// What of a line can be the rest of a broken program name.
@@ -494,6 +509,10 @@ impl Reader<'_> {
         }
         let columns = table.columns;
         let header = table.evidence.header;
+        if self.is_joined(row, &tail, columns, line) {
+            self.unread(line, "two rows stand on this line");
+            return;
+        }
         let held = self.held(&tail, columns, header, line);
         let at = held.at.clone();
         let bytes = self.source.text().as_bytes();
@@ -503,6 +522,31 @@ impl Reader<'_> {
         };
         self.sctp = (transport == Transport::Sctp).then(|| (row.clone(), socket));
         self.name = at.and_then(|(at, used)| self.name(bytes, at, used, line, columns, socket));
+    }
+
+    /// Whether another row follows on the same line, a line feed being lost: behind an owner that is as
+    /// long as the column takes no row fits into the name.
+    fn is_joined(&self, row: &Row, tail: &row::Tail, columns: Columns, line: LineRange) -> bool {
+        let bytes = self.bytes();
+        let rest = bytes.get(row.rest..line.end).unwrap_or_default();
+        if memchr::memchr(b':', rest).is_none() || columns.owner == Some(TOYBOX_NAME) {
+            return false;
+        }
+        let owner = field(bytes, tail.rest, line.end)
+            .filter(|word| row::is_owner(bytes.get(word.clone()).unwrap_or_default()));
+        let from = owner.map_or(row.rest, |word| word.start);
+        let end = self.owner_end(from, line.end, columns).0;
+        if from > row.rest && shown_len(bytes, from..end) <= BUSYBOX_NAME {
+            return false;
+        }
+        memchr::memchr_iter(b':', rest).take(64).any(|colon| {
+            // The endpoint stands behind a transport and two queues.
+            let head = rest.get(..colon).unwrap_or_default();
+            ["tcp", "udp", "raw", "sctp"].iter().any(|word| {
+                memchr::memmem::rfind(head, word.as_bytes())
+                    .is_some_and(|at| row::parse(bytes, row.rest + at..line.end).is_some())
+            })
+        })
     }
 
     /// What may still follow of a program name.
@@ -765,7 +809,8 @@ impl Reader<'_> {
         if self.address_below(line) || self.owner_below(line) {
             return true;
         }
-        if super::transcript::netns_marker(trimmed).is_some() {
+        if self.transcript.ends_table(line) {
+            self.flush_ignored();
             self.end_table();
         }
         match self.transcript.line(line, Some(&Netstat)) {
@@ -927,7 +972,11 @@ impl Reader<'_> {
             self.heading = Some(heading);
             return;
         }
+        let strange = self.place != Place::Table
+            && super::FORMATS.iter().any(|format| format.row(trimmed).is_some());
         match self.place {
+            // No reader is told of such a row before its header, so it would be lost.
+            _ if strange => self.unread(line, "this row stands outside of a table of its format"),
             Place::Section | Place::Quiet => {}
             Place::Outside if rowlike => self.unread(line, "this row of netstat cannot be read"),
             Place::Outside => {
@@ -948,6 +997,8 @@ impl Reader<'_> {
                 {
                     self.take_name(line, rest, name, false);
                 } else {
+                    // What follows is no part of the name above it.
+                    self.name = None;
                     self.unread(line, "this line of netstat's table cannot be read");
                 }
             }

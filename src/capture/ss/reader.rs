@@ -11,7 +11,8 @@ use super::row::{self, Endpoint, Foreign, Host, Netid, Row, Shape, State, Users}
 use super::signs::Signs;
 use super::users::{self, Scan};
 use super::{Ss, protocols};
-use crate::capture::{IssueKind, Known, Line, LineRange, Transcript};
+use crate::capture::netstat::Netstat;
+use crate::capture::{CaptureFormat, IssueKind, Known, Line, LineRange, Transcript};
 use crate::services;
 use crate::snapshot::{
     Address, At, Builder, Details, Device, Family, NameKind, Owner, Port, Socket, Text, Transport,
@@ -260,6 +261,14 @@ impl<'t, 'a> Reader<'t, 'a> {
     fn other(&mut self, line: LineRange) -> bool {
         let text = self.content(line);
         let ours = self.table.is_some() && !self.foreign;
+        if line.start < self.unix_guard
+            && self.transcript.ends_table(line)
+            && let Some(end) = self.path_end(line.next)
+        {
+            self.forged(line);
+            self.transcript.set_position(end);
+            return true;
+        }
         if self.transcript.ends_table(line) {
             self.flush_unknown(false);
             self.end_table();
@@ -307,7 +316,11 @@ impl<'t, 'a> Reader<'t, 'a> {
     fn unknown_line(&mut self, line: LineRange) {
         let text = self.content(line);
         let tail = row::is_unix_tail(text);
-        let row = (!self.foreign && !tail && row::resembles(text)).then_some(line.start..line.end);
+        let resembles = match self.foreign {
+            true => Netstat.row(text).is_some(),
+            false => !tail && row::resembles(text),
+        };
+        let row = resembles.then_some(line.start..line.end);
         if !line.terminated && self.table.is_some() && !self.foreign {
             self.transcript.issue(
                 IssueKind::CutOff,
@@ -545,6 +558,29 @@ impl<'t, 'a> Reader<'t, 'a> {
             }
             if text.starts_with("u_") {
                 return None;
+            }
+            at = line.next;
+        }
+        None
+    }
+
+    /// As [`Self::unix_tail`], for a path that goes on behind its line break.
+    fn path_end(&self, from: usize) -> Option<usize> {
+        let mut at = from;
+        while at < self.text.len() && at < from + UNIX_PATH {
+            let line = self.transcript.line_at(at);
+            let text = self.content(line);
+            if row::is_unix_tail(text) {
+                return Some(line.next);
+            }
+            if text.starts_with("u_")
+                || !matches!(header::matches(text), Match::No)
+                || matches!(row::parse(text, None), Shape::Foreign(_, true) | Shape::Row(_))
+            {
+                return None;
+            }
+            if row::has_unix_tail(text, 0) {
+                return Some(line.next);
             }
             at = line.next;
         }
@@ -882,6 +918,13 @@ impl<'t, 'a> Reader<'t, 'a> {
         self.signs = self.signs.and(owners.signs);
         builder.details(&mut socket, details);
         builder.socket(socket);
+        if owners.endless {
+            let at = logical.row();
+            self.unread(
+                at.start as usize..(at.start + at.len) as usize,
+                "a process name here is longer than any: two rows may stand here",
+            );
+        }
         if let Some(at) = owners.issue {
             let message = "the name of a process can be read in more than one way";
             let at = at.start as usize..(at.start + at.len) as usize;
@@ -1159,12 +1202,22 @@ struct Owners {
     shown: bool,
     ambiguous: bool,
     issue: Option<At>,
+    /// A name is longer than the kernel keeps: another row may stand in it.
+    endless: bool,
     signs: Signs,
+}
+
+/// Whether another row may stand behind the `users:(` at an offset.
+fn holds_row(text: &str, at: usize) -> bool {
+    let users = text.get(at..).unwrap_or_default();
+    let users = users.strip_prefix(users::OPEN).unwrap_or(users);
+    [users::OPEN, " LISTEN ", " UNCONN "].iter().any(|sign| users.contains(sign))
 }
 
 /// Adds the users of a row to the builder.
 fn owners(users: &Users, logical: &Logical<'_>, builder: &mut Builder) -> Owners {
-    let mut found = Owners { shown: false, ambiguous: false, issue: None, signs: Signs::NONE };
+    let mut found =
+        Owners { shown: false, ambiguous: false, issue: None, endless: false, signs: Signs::NONE };
     let range = match users {
         Users::None => return found,
         Users::Bad(at) => {
@@ -1172,6 +1225,7 @@ fn owners(users: &Users, logical: &Logical<'_>, builder: &mut Builder) -> Owners
             found.shown = true;
             found.ambiguous = true;
             found.issue = Some(logical.at(&(*at..end)));
+            found.endless = holds_row(logical.text(), *at);
             return found;
         }
         Users::At(range) => range,
@@ -1181,6 +1235,7 @@ fn owners(users: &Users, logical: &Logical<'_>, builder: &mut Builder) -> Owners
         let Some(entry) = entry else {
             found.ambiguous = true;
             found.issue.get_or_insert(logical.at(range));
+            found.endless |= holds_row(logical.text(), range.start);
             continue;
         };
         let name = logical.text().get(entry.name.clone()).unwrap_or_default();
@@ -1188,6 +1243,7 @@ fn owners(users: &Users, logical: &Logical<'_>, builder: &mut Builder) -> Owners
         let cut =
             name.len() >= 15 || name.is_empty() || name.ends_with('\u{FFFD}') || name.contains('(');
         let at = logical.at(&entry.name);
+        found.endless |= name.chars().count() > users::COMM && holds_row(name, 0);
         let name = logical.string(&entry.name, builder);
         builder.owner(Owner {
             name: Some(name),

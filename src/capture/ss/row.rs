@@ -551,9 +551,33 @@ pub(super) fn starts(text: &str, columns: Option<Columns>) -> bool {
     }
 }
 
-/// Whether a line that is no row holds something of one: an endpoint, a state, or users.
+/// Whether a line that is no row holds something of one: an endpoint, a state, or users; whatever stands
+/// between its columns. Of a row that is cut early the first words are there.
 pub(super) fn resembles(text: &str) -> bool {
-    text.contains("users:((")
+    let parted = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{FEFF}' | ',' | ';' | '|' | '"' | '`')
+    };
+    if text.contains(parted) && text.contains(|c| parted(c) && c != ' ') {
+        let plain: String = text.chars().map(|c| if parted(c) { ' ' } else { c }).collect();
+        return resembles(&plain);
+    }
+    let mut first = text.split(is_blank).filter(|word| !word.is_empty());
+    let begun = match (first.next(), first.next(), first.next()) {
+        (Some(word), None, _) => {
+            ["LISTEN", "UNCONN", "tcp", "udp", "raw"].iter().any(|whole| whole.starts_with(word))
+        }
+        (Some(word), Some(second), None) => {
+            netid(word).is_some()
+                && ["LISTEN", "UNCONN"].iter().any(|whole| whole.starts_with(second))
+        }
+        _ => false,
+    };
+    begun
+        || text.ends_with(":*")
+        || text == "*"
+        || text.contains("users:((")
         || words(text, 0).take(200).any(|(_, word)| {
             state(word).is_some()
                 || endpoint(word, 0).is_some_and(|endpoint| endpoint.host != Host::Name)

@@ -10,7 +10,7 @@ use std::ops::Range;
 pub(super) const OPEN: &str = "users:(";
 
 /// The longest name in characters: the kernel's `TASK_COMM_LEN` less its zero; see proc(5).
-const COMM: usize = 15;
+pub(super) const COMM: usize = 15;
 
 /// Names that hold no line break may be longer: kernel threads and other kernels.
 const NAME: usize = 64;

@@ -363,7 +363,10 @@ fn user(socket: &Plain, patterns: &[&str]) -> Three {
     match (by_name, by_number) {
         // Of the half that is not known: can any pattern be true of it?
         (None, Some(false))
-            if patterns.iter().all(|pattern| pattern.bytes().all(|b| b.is_ascii_digit())) =>
+            if patterns.iter().all(|pattern| {
+                // A user of another number than 0 is not root.
+                *pattern == "root" || pattern.bytes().all(|b| b.is_ascii_digit())
+            }) =>
         {
             Some(false)
         }
