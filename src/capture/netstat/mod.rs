@@ -304,6 +304,8 @@ impl Reader<'_> {
                 self.transcript.set_position(line.next);
                 continue;
             }
+            // A name goes on in the very next line or not at all.
+            self.name = None;
             if let Some(row) = row::parse(self.bytes(), line.start..line.end) {
                 self.flush_ignored();
                 self.row(&row, line);

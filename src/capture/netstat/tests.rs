@@ -707,3 +707,26 @@ proptest! {
         check(text)?;
     }
 }
+
+#[test]
+fn a_name_does_not_go_on_behind_a_line_that_is_not_its_own() {
+    for message in
+        ["Cannot open netlink socket: Protocol not supported", "[sudo] password for joe:"]
+    {
+        let text = format!(
+            "Active Internet connections (only servers)\n\
+             Proto Recv-Q Send-Q Local Address           Foreign Address         State       PID/Program Name\n\
+             tcp        0      0 127.0.0.1:5432          0.0.0.0:*               LISTEN      812/postgres\n\
+             {message}\n     0 127.0.0.1:6247  0.0.0.0:*   LISTEN  9/mysqld\n"
+        );
+        let capture = capture(&text);
+        let [socket] = capture.snapshot.sockets() else { panic!("{message}") };
+        let [owner] = capture.snapshot.owners(socket) else { panic!("{message}") };
+        assert_eq!(
+            owner.name.map(|name| capture.snapshot.text(name)),
+            Some("postgres"),
+            "{message}"
+        );
+        assert!(capture.snapshot.coverage.is_absent());
+    }
+}
