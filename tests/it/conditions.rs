@@ -868,3 +868,76 @@ fn unknowns_name_every_fact_that_would_decide() {
     let either = r#"{ any = [{ family = "ipv4", process = "x" }, { user = "www" }] }"#;
     socket(row, &[(either, "unknown owner-not-shown dual-stack user-not-shown")]);
 }
+
+#[test]
+fn uid_by_number_and_range() {
+    socket(
+        json!({"uid": 26}),
+        &[
+            ("{ uid = 26 }", "yes"),
+            (r#"{ uid = "20-30" }"#, "yes"),
+            (r#"{ uid = [1, "25-26"] }"#, "yes"),
+            ("{ uid = 0 }", "no"),
+            (r#"{ uid = "27-30" }"#, "no"),
+            ("{ not = { uid = 26 } }", "no"),
+        ],
+    );
+    socket(json!({"user": "root"}), &[("{ uid = 0 }", "yes"), ("{ uid = 26 }", "no")]);
+    socket(json!({"user": "postgres"}), &[("{ uid = 26 }", "unknown user-number")]);
+    socket(json!({}), &[("{ uid = 26 }", "unknown user-not-shown")]);
+}
+
+#[test]
+fn exe_of_every_holder() {
+    let process = |exe: &str| json!({"name": "x", "pid": 1, "fd": 3, "exe": exe});
+    socket(
+        json!({"processes": [process("/usr/sbin/nginx")]}),
+        &[
+            (r#"{ exe = "/usr/sbin/nginx" }"#, "yes"),
+            (r#"{ exe = "/usr/*" }"#, "yes"),
+            (r#"{ exe = "/opt/*" }"#, "no"),
+        ],
+    );
+    socket(
+        json!({"processes": [process("/usr/sbin/nginx"), process("/opt/nginx")]}),
+        &[(r#"{ exe = "/usr/*" }"#, "no"), (r#"{ exe = ["/usr/*", "/opt/*"] }"#, "yes")],
+    );
+    socket(
+        json!({"processes": [{"name": "nginx", "pid": 1, "fd": 3}]}),
+        &[(r#"{ exe = "/usr/*" }"#, "unknown exe-not-shown")],
+    );
+    socket(json!({"processes": []}), &[(r#"{ exe = "/usr/*" }"#, "no")]);
+    let hidden = json!({"missing": {"processes": "owner-hidden"}});
+    socket(hidden, &[(r#"{ exe = "/usr/*" }"#, "unknown owner-hidden")]);
+}
+
+#[test]
+fn cgroup_unit_and_container() {
+    let id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    socket(
+        json!({"cgroup": "/system.slice/ssh.service"}),
+        &[
+            (r#"{ cgroup = "/system.slice/*" }"#, "yes"),
+            (r#"{ cgroup = "/user.slice/*" }"#, "no"),
+            (r#"{ unit = "ssh.service" }"#, "yes"),
+            (r#"{ unit = "sshd*" }"#, "no"),
+            (r#"{ container = "*" }"#, "no"),
+        ],
+    );
+    socket(
+        json!({"cgroup": format!("/system.slice/docker-{id}.scope")}),
+        &[(r#"{ container = "0123*" }"#, "yes"), (r#"{ container = "ffff*" }"#, "no")],
+    );
+    socket(
+        json!({"unit": "db.service", "container": "web"}),
+        &[
+            (r#"{ unit = "db.service" }"#, "yes"),
+            (r#"{ container = "web" }"#, "yes"),
+            (r#"{ container = "db" }"#, "no"),
+            (r#"{ cgroup = "/*" }"#, "unknown cgroup-not-shown"),
+        ],
+    );
+    for key in ["cgroup", "unit", "container"] {
+        socket(json!({}), &[(&format!("{{ {key} = \"x\" }}"), "unknown cgroup-not-shown")]);
+    }
+}
