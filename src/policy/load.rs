@@ -324,6 +324,7 @@ impl<'a> Loader<'a> {
         let Self { sources, mut errors, layers, ids, reaches, mut described, .. } = self;
         let (mut rules, mut disabled) = (self.rules, self.disabled);
         let reach = |number: usize| reaches.get(number).cloned().unwrap_or_default();
+        check_overrides(rules.iter().chain(&disabled), &described, &reach, &mut errors);
         for rule in rules.iter_mut().chain(&mut disabled) {
             rule.reach = reach(rule.layer);
         }
@@ -390,6 +391,40 @@ fn is_sure(error: &PolicyError, file: &SourceFile, broken: &[usize]) -> bool {
         [PolicyErrorKind::MissingKey, PolicyErrorKind::Action, PolicyErrorKind::NeverMatches];
     let beside = error.at.is_none_or(|at| !broken.contains(&file.line(at.range().start)));
     error.kind == PolicyErrorKind::Syntax || beside && !absence.contains(&error.kind)
+}
+
+/// An override acts on all hosts of its rule: it is refused where its own file is for some of them only.
+fn check_overrides<'a>(
+    rules: impl Iterator<Item = &'a Rule>,
+    files: &[(usize, PolicyFile)],
+    reach: &dyn Fn(usize) -> Reach,
+    errors: &mut Vec<PolicyError>,
+) {
+    for rule in rules {
+        let inherited = reach(rule.layer);
+        let shared = inherited.is_everywhere() || inherited.ways().len() > 1;
+        for change in rule.overrides.iter().filter(|_| shared) {
+            let file = files.iter().find(|(_, file)| file.source == change.at.source);
+            let Some(own) = file.map(|(number, _)| reach(*number)) else { continue };
+            if own.is_everywhere() || own.ways().is_empty() {
+                continue;
+            }
+            errors.push(PolicyError {
+                kind: PolicyErrorKind::BadValue,
+                at: Some(change.at),
+                message: format!(
+                    "the override of `{}` would act on hosts that its file is not for",
+                    rule.id
+                ),
+                label: "the rule is inherited for other hosts too".to_owned(),
+                help: Some(
+                    "check the files in runs of their own, or override in a file for all hosts"
+                        .to_owned(),
+                ),
+                related: vec![(rule.at, "the rule".to_owned())],
+            });
+        }
+    }
 }
 
 fn check_ids(ids: &[(String, Span)], errors: &mut Vec<PolicyError>) {

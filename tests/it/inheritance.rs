@@ -143,3 +143,25 @@ fn an_override_finds_a_rule_of_a_policy_that_is_named_too() {
         place.run(&["check", "-p", "builtin:baseline", "-p", &policy, "h.txt"]).expect(1);
     }
 }
+
+#[test]
+fn an_override_does_not_reach_hosts_that_its_file_is_not_for() {
+    let off = "[[override]]\nrule = \"common/db\"\nenabled = false\nreason = \"x\"\n";
+    let db = format!("[policy]\nextends = [\"common.toml\"]\nhosts = [\"db-*\"]\n{off}");
+    let web = "[policy]\nextends = [\"common.toml\"]\nhosts = [\"web-*\"]\n[[rule]]\nid = \"x\"\nallow = true\n";
+    let place = Place::with(&[
+        ("db.toml", &db),
+        ("web.toml", web),
+        ("common.toml", COMMON),
+        ("web-1.txt", EVIDENCE),
+    ]);
+    place
+        .run(&["check", "-p", "db.toml", "-p", "web.toml", "web-1.txt"])
+        .expect(2)
+        .says(&["would act on hosts that its file is not for", "db.toml:5:1"]);
+    // Alone, the file changes what it inherits for its own hosts.
+    place.run(&["check", "-p", "web.toml", "web-1.txt"]).expect(1);
+    let own = format!("{db}[[rule]]\nid = \"x\"\nallow = true\n");
+    place.write("db.toml", own);
+    place.run(&["check", "-p", "db.toml", "web-1.txt", "--host", "db-1"]).expect(0);
+}
