@@ -218,6 +218,8 @@ impl Asked {
             asked.families = if no_ip_family { Vec::new() } else { Family::ALL.to_vec() };
         }
         if asked.transports.is_empty() && !asked.mptcp && !asked.foreign {
+            // `-A 'tcp,!tcp'` takes away what it asked for: what is left is not known to be everything.
+            asked.filtered |= options.iter().any(|(letter, _)| *letter == 'A');
             asked.transports = Transports::of(&ALL);
             asked.mptcp = true;
         }

@@ -494,6 +494,7 @@ fn coverage_by_command() {
         ("ss -lntu '( sport = :22 )'", absent("filtered")),
         ("ss -lntu src 10.0.0.0/8", absent("filtered")),
         ("ss -lntuK", absent("filtered")),
+        ("ss -l -A 'tcp,!tcp'", absent("filtered")),
         ("ss -lntu | sort", all.to_owned()),
         ("ip -all netns exec ss -lntu", all.replace("proven", "presumed")),
         ("ip netns exec red ss -lntu", all.to_owned()),
