@@ -4,6 +4,8 @@
 //! could not be judged. Whether a control is met is for an assessor to say: listeners are a part of
 //! the proof.
 
+pub mod document;
+
 use std::cmp::Ordering;
 use std::collections::HashMap;
 

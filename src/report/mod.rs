@@ -4,12 +4,16 @@
 //! fleet needs no more memory than a host. To add a format, write `src/report/<name>.rs` with a
 //! [`ReportFormat`], and add one line to [`REPORTERS`].
 
+mod controls;
+pub use controls::TABLES;
 pub mod diagnostic;
 mod human;
 pub use human::{capture_issue, policy_error};
 mod json;
 
 use std::io::{self, Write};
+
+use jiff::Timestamp;
 
 use crate::audit::{RuleResult, Summary, Threshold};
 use crate::capture::CaptureIssue;
@@ -24,6 +28,9 @@ pub struct Run<'a> {
     pub policy: &'a Policy,
     /// Warnings about the policy.
     pub warnings: &'a [PolicyError],
+    /// The moment that waivers and reviews are judged by, which stands for that of the run in every
+    /// report: the same arguments give the same bytes.
+    pub now: Timestamp,
     /// What counts as evidence.
     pub grade: Grade,
     /// What decides the exit code.
