@@ -18,7 +18,7 @@ fuzz_target!(|text: &str| {
     let run = Run {
         policy: &policy,
         warnings: &[],
-        now: Default::default(),
+        judged_at: Default::default(),
         grade: Grade::Presumed,
         threshold,
         lenient: true,

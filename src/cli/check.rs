@@ -62,7 +62,7 @@ fn check(
     let run = Run {
         policy: &policy,
         warnings: &warnings,
-        now,
+        judged_at: now,
         grade: match args.evidence {
             Evidence::Proven => Grade::Proven,
             Evidence::Presumed => Grade::Presumed,
@@ -162,9 +162,9 @@ impl<'a> Judge<'a> {
             self.summary.broken += 1;
             None
         } else {
-            let Run { policy, grade, now, .. } = *self.run;
+            let Run { policy, grade, judged_at, .. } = *self.run;
             let mut results = audit(policy, &snapshot, grade);
-            let used = waive(policy, &snapshot, grade, now, &mut results);
+            let used = waive(policy, &snapshot, grade, judged_at, &mut results);
             self.waivers.iter_mut().zip(used).for_each(|(before, now)| *before |= now);
             for (seen, result) in self.matched.iter_mut().zip(&results) {
                 *seen |= result.matched + result.possible > 0;

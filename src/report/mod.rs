@@ -28,9 +28,9 @@ pub struct Run<'a> {
     pub policy: &'a Policy,
     /// Warnings about the policy.
     pub warnings: &'a [PolicyError],
-    /// The moment that waivers and reviews are judged by, which stands for that of the run in every
-    /// report: the same arguments give the same bytes.
-    pub now: Timestamp,
+    /// The moment that waivers and reviews are judged by: `--now`, else that of the clock. Reports for
+    /// auditors are dated by it.
+    pub judged_at: Timestamp,
     /// What counts as evidence.
     pub grade: Grade,
     /// What decides the exit code.

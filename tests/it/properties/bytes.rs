@@ -150,7 +150,7 @@ fn swallow(bytes: Vec<u8>, policies: &[Policy], options: &Options, colour: bool)
         let run = Run {
             policy,
             warnings: &[],
-            now: jiff::Timestamp::UNIX_EPOCH,
+            judged_at: jiff::Timestamp::UNIX_EPOCH,
             grade,
             threshold: THRESHOLD,
             lenient: index % 3 == 0,
