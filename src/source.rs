@@ -209,13 +209,42 @@ impl SourceFile {
 #[derive(Debug, Clone, Default)]
 pub struct SourceMap {
     files: Vec<Arc<SourceFile>>,
+    /// Where each text begins when all of them stand behind one another.
+    bases: Vec<u32>,
 }
 
 impl SourceMap {
     /// Adds a text and names it.
     pub fn add(&mut self, file: Arc<SourceFile>) -> SourceId {
+        let base = match (self.bases.last(), self.files.last()) {
+            (Some(&base), Some(last)) => base.saturating_add(to_u32(last.text().len())),
+            _ => 0,
+        };
+        self.bases.push(base);
         self.files.push(file);
         SourceId(to_u32(self.files.len() - 1))
+    }
+
+    /// Where a text begins when all of them stand behind one another: one number is then a place in
+    /// any of them. Saturates, see [`SourceMap::stretch`].
+    #[must_use]
+    pub fn base(&self, id: SourceId) -> u32 {
+        self.bases.get(id.0 as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    /// `len` bytes from `start`, counted over all texts as [`SourceMap::base`] does; empty when they
+    /// do not stand in one text.
+    #[must_use]
+    pub fn stretch(&self, start: u32, len: u32) -> &str {
+        let index = match self.bases.get(1) {
+            Some(&second) if start >= second => {
+                self.bases.partition_point(|&base| base <= start).saturating_sub(1)
+            }
+            _ => 0,
+        };
+        let base = self.bases.get(index).copied().unwrap_or_default();
+        let start = start.saturating_sub(base) as usize;
+        self.files.get(index).map_or("", |file| file.slice(start..start + len as usize))
     }
 
     /// The text of an id; `None` for an id of another map.
