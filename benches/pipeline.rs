@@ -120,6 +120,7 @@ fn render<const VIOLATIONS: usize>(bencher: Bencher, name: &str) {
         judged_at: jiff::Timestamp::UNIX_EPOCH,
         grade: Grade::Presumed,
         threshold,
+        now: None,
         lenient: false,
         verbose: false,
         quiet: false,

@@ -71,6 +71,8 @@ pub struct SourceFile {
     /// That of the text, computed once: a text may hold thousands of hosts.
     sha256: OnceLock<String>,
     lines: OnceLock<Vec<u32>>,
+    /// Unicode scalar values before each line.
+    scalars: OnceLock<Vec<u32>>,
 }
 
 /// Why bytes are no text.
@@ -91,6 +93,7 @@ impl SourceFile {
             raw_sha256: None,
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         }
     }
 
@@ -115,6 +118,7 @@ impl SourceFile {
             raw_sha256,
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         })
     }
 
@@ -128,6 +132,7 @@ impl SourceFile {
             raw_sha256: Some(self.sha256()),
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         }
     }
 
@@ -185,6 +190,23 @@ impl SourceFile {
         start..start + text.trim_end_matches('\r').len()
     }
 
+    /// How many Unicode scalar values stand before a 1-based line.
+    #[must_use]
+    pub fn scalars_before(&self, line: usize) -> usize {
+        let before = self.scalars.get_or_init(|| {
+            let mut before = Vec::with_capacity(self.lines().len());
+            let mut count = 0;
+            for line in self.text.split_inclusive('\n') {
+                before.push(to_u32(count));
+                count += line.chars().count();
+            }
+            before.push(to_u32(count));
+            before
+        });
+        let at = before.get(line.saturating_sub(1)).or(before.last());
+        at.map_or(0, |&count| count as usize)
+    }
+
     fn column(&self, line: usize, offset: usize) -> usize {
         let start = self.lines().get(line - 1).map_or(0, |&at| at as usize);
         self.slice(start..offset).chars().count() + 1
@@ -209,13 +231,42 @@ impl SourceFile {
 #[derive(Debug, Clone, Default)]
 pub struct SourceMap {
     files: Vec<Arc<SourceFile>>,
+    /// Where each text begins when all of them stand behind one another.
+    bases: Vec<u32>,
 }
 
 impl SourceMap {
     /// Adds a text and names it.
     pub fn add(&mut self, file: Arc<SourceFile>) -> SourceId {
+        let base = match (self.bases.last(), self.files.last()) {
+            (Some(&base), Some(last)) => base.saturating_add(to_u32(last.text().len())),
+            _ => 0,
+        };
+        self.bases.push(base);
         self.files.push(file);
         SourceId(to_u32(self.files.len() - 1))
+    }
+
+    /// Where a text begins when all of them stand behind one another: one number is then a place in
+    /// any of them. Saturates, see [`SourceMap::stretch`].
+    #[must_use]
+    pub fn base(&self, id: SourceId) -> u32 {
+        self.bases.get(id.0 as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    /// `len` bytes from `start`, counted over all texts as [`SourceMap::base`] does; empty when they
+    /// do not stand in one text.
+    #[must_use]
+    pub fn stretch(&self, start: u32, len: u32) -> &str {
+        let index = match self.bases.get(1) {
+            Some(&second) if start >= second => {
+                self.bases.partition_point(|&base| base <= start).saturating_sub(1)
+            }
+            _ => 0,
+        };
+        let base = self.bases.get(index).copied().unwrap_or_default();
+        let start = start.saturating_sub(base) as usize;
+        self.files.get(index).map_or("", |file| file.slice(start..start + len as usize))
     }
 
     /// The text of an id; `None` for an id of another map.

@@ -79,11 +79,17 @@ pub enum Missing {
     HostName,
     /// A label of the host.
     Label,
+    /// Evidence from another machine shows what answers, not what is bound.
+    SeenFromOutside,
+    /// Evidence of what was asked for shows nothing else that listens.
+    Declared,
+    /// A network namespace could not be entered.
+    NamespaceNotEntered,
 }
 
 impl Missing {
     /// Every kind, in order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::TransportNotShown,
         Self::FamilyNotShown,
         Self::ListenersNotShown,
@@ -117,6 +123,9 @@ impl Missing {
         Self::ExeNotShown,
         Self::HostName,
         Self::Label,
+        Self::SeenFromOutside,
+        Self::Declared,
+        Self::NamespaceNotEntered,
     ];
 
     /// The id in JSON: `owner-not-shown`.
@@ -306,6 +315,21 @@ impl Missing {
             Self::Label => {
                 ("label", "a label of the host is not known", "give it: `--label KEY=VALUE`")
             }
+            Self::SeenFromOutside => (
+                "seen-from-outside",
+                "a view from another machine shows what answers there, not what listens on the host",
+                "add evidence from the host itself: `sudo ss -lntup`",
+            ),
+            Self::Declared => (
+                "declared",
+                "the evidence shows what was asked for, not what listens",
+                "add evidence from the running host: `sudo ss -lntup`",
+            ),
+            Self::NamespaceNotEntered => (
+                "namespace-not-entered",
+                "a network namespace of the host could not be read",
+                "run as root: `sudo socklint snapshot --netns all`",
+            ),
         }
     }
 }

@@ -21,6 +21,7 @@ fuzz_target!(|text: &str| {
         judged_at: Default::default(),
         grade: Grade::Presumed,
         threshold,
+        now: None,
         lenient: true,
         verbose: true,
         quiet: false,

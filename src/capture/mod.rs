@@ -85,10 +85,12 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// What was read, with the coverage that the issues leave ([`IssueKind::spoils`]).
+    /// What was read, with the coverage that the issues leave ([`IssueKind::spoils`]) and that such
+    /// evidence can have at all ([`Vantage::hides`](crate::snapshot::Vantage::hides)).
     #[must_use]
     pub fn new(mut snapshot: Snapshot, issues: Vec<CaptureIssue>, detection: String) -> Self {
-        for reason in issues.iter().filter_map(|issue| issue.kind.spoils()) {
+        let lost = issues.iter().filter_map(|issue| issue.kind.spoils());
+        for reason in lost.chain(snapshot.origin.vantage.hides()) {
             snapshot.coverage = snapshot.coverage.spoiled(reason);
         }
         Self { snapshot, issues, detection }

@@ -75,6 +75,7 @@ fn check(
             },
             allow_unknown: args.unknown == Unknown::Allow,
         },
+        now: args.now.as_ref().map(|_| now),
         lenient: args.input.lenient,
         verbose: args.verbose,
         quiet: args.quiet,

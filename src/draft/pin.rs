@@ -89,7 +89,7 @@ impl Bind {
             // Presumed as the audit presumes it.
             Address::Dual => Self::Wildcard6(Some(socket.v6only.unwrap_or(false))),
             Address::Star => Self::Wildcard,
-            Address::Missing(_) => Self::Unknown,
+            Address::Reached(_) | Address::Missing(_) => Self::Unknown,
         }
     }
 

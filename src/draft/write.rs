@@ -167,6 +167,7 @@ fn gaps(text: &mut String, snapshots: &[&Snapshot]) {
             match socket.address {
                 Address::Missing(reason) => add(reason),
                 Address::Star => add(Missing::AddressStar),
+                Address::Reached(_) => add(Missing::SeenFromOutside),
                 Address::Ip(_) | Address::Dual => {}
             }
             if let Port::Missing(reason) = socket.port {

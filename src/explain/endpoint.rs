@@ -8,8 +8,8 @@ use crate::address::{self, HostText};
 use crate::policy::{nearest, suggestion};
 use crate::services;
 use crate::snapshot::{
-    Address, At, Builder, Cell, Coverage, Details, Device, NameKind, Owner, Port, Snapshot, Socket,
-    Transport,
+    Address, At, Builder, Cell, Coverage, Details, Device, NameKind, Owner, OwnerDetails, Port,
+    Snapshot, Socket, Transport,
 };
 use crate::source::SourceFile;
 use crate::truth::Missing;
@@ -188,7 +188,10 @@ impl Binder {
             let name = name.map(|name| builder.pooled(name));
             let exe = self.exe.as_ref().map(|exe| builder.pooled(exe));
             let kind = NameKind::Comm;
-            builder.owner(Owner { name, pid: None, fd: None, exe, kind, at: At::default() });
+            let mut owner =
+                Owner { name, pid: None, fd: None, details: None, kind, at: At::default() };
+            builder.owner_details(&mut owner, OwnerDetails { exe, ..OwnerDetails::default() });
+            builder.owner(owner);
         }
         let mut socket = Socket::new(endpoint.transport, builder.source(), At::default());
         socket.address = endpoint.address;
@@ -196,7 +199,7 @@ impl Binder {
         socket.v6only = match endpoint.address {
             Address::Dual => Some(self.v6only),
             Address::Ip(ip) if ip == Ipv6Addr::UNSPECIFIED => self.v6only.then_some(true),
-            Address::Ip(_) | Address::Star | Address::Missing(_) => None,
+            Address::Ip(_) | Address::Star | Address::Reached(_) | Address::Missing(_) => None,
         };
         let unsaid = self.processes.is_empty() && self.exe.is_none();
         socket.owners_missing = unsaid.then_some(Missing::OwnerNotShown);

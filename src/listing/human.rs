@@ -246,6 +246,7 @@ impl Page {
                 " (IPv6 only)".to_owned()
             }
             (Address::Star, _) => self.mark(Missing::AddressStar),
+            (Address::Reached(_), _) => self.mark(Missing::SeenFromOutside),
             (Address::Missing(reason), _) => self.mark(reason),
             (Address::Ip(_) | Address::Dual, _) => String::new(),
         };

@@ -8,8 +8,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{
-    Address, At, Builder, Cell, Coverage, Details, Device, Family, Interface, NameKind, Owner,
-    Port, Snapshot, Socket, Text, Transport, Vantage,
+    Address, At, Builder, Cell, Coverage, Details, Device, Family, Interface, NameKind, Namespace,
+    Owner, OwnerDetails, Port, Snapshot, Socket, Text, Transport, Vantage,
 };
 use crate::source::SourceFile;
 use crate::truth::Missing;
@@ -52,6 +52,7 @@ fn address() -> impl Strategy<Value = Address> {
         1 => Just(Address::Dual),
         1 => Just(Address::Star),
         1 => reason().prop_map(Address::Missing),
+        1 => ip().prop_map(Address::Reached),
     ]
 }
 
@@ -188,7 +189,16 @@ fn interface() -> impl Strategy<Value = Interface> {
         let longest = if ip.is_ipv4() { 32 } else { 128 };
         (ip, prefix.min(longest))
     });
-    (string(), vec(address, 0..3)).prop_map(|(name, addresses)| Interface { name, addresses })
+    let more = (option::of(any::<u32>()), option::of(string()), option::of(any::<bool>()));
+    (string(), more, vec(address, 0..3)).prop_map(|(name, (index, netns, up), addresses)| {
+        Interface { name, index, netns, up, addresses }
+    })
+}
+
+fn namespace() -> impl Strategy<Value = Namespace> {
+    (string(), option::of(any::<u64>()), vec(string(), 0..3), option::of(reason())).prop_map(
+        |(name, inode, containers, missing)| Namespace { name, inode, containers, missing },
+    )
 }
 
 fn add(builder: &mut Builder, raw: RawSocket) {
@@ -209,8 +219,19 @@ fn add(builder: &mut Builder, raw: RawSocket) {
     for (name, pid, fd, kind) in raw.owners {
         let name = name.map(|name| name.add(builder));
         // Some owners have an executable, with whatever name came by.
-        let exe = name.filter(|_| pid.is_some_and(|pid| pid % 2 == 0));
-        builder.owner(Owner { name, pid, fd, kind, exe, at: At::default() });
+        let more = name.filter(|_| pid.is_some_and(|pid| pid % 2 == 0));
+        let mut owner = Owner { name, pid, fd, kind, details: None, at: At::default() };
+        let details = OwnerDetails {
+            exe: more,
+            cmdline: more.filter(|_| fd.is_some()),
+            uid: pid.filter(|pid| pid % 3 == 0),
+            user: more,
+            cgroup: more.filter(|_| fd.is_none()),
+            unit: more.filter(|_| fd.is_some()),
+            container: more,
+        };
+        builder.owner_details(&mut owner, details);
+        builder.owner(owner);
     }
     socket.owners_missing = raw.owners_missing;
     if let Some((texts, uid, inode, line)) = raw.details {
@@ -239,9 +260,9 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
     let vantage =
         prop_oneof![Just(Vantage::Observed), Just(Vantage::Declared), Just(Vantage::External)];
     let strings = vec(option::of(string()), 4);
-    let interfaces = option::of(vec(interface(), 0..3));
+    let interfaces = (option::of(vec(interface(), 0..3)), vec(namespace(), 0..2));
     (host, vantage, strings, coverage(), interfaces, vec(socket(), 0..8), string()).prop_map(
-        |((name, labels), vantage, strings, coverage, interfaces, sockets, path)| {
+        |((name, labels), vantage, strings, coverage, (interfaces, namespaces), sockets, path)| {
             let mut builder = Builder::new(Arc::new(SourceFile::new(path, EVIDENCE)));
             for socket in sockets {
                 add(&mut builder, socket);
@@ -256,8 +277,12 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
             snapshot.origin.command = next();
             snapshot.origin.captured_at = next();
             snapshot.origin.sha256 = next();
-            snapshot.coverage = coverage;
+            snapshot.coverage = match vantage.hides() {
+                Some(reason) => coverage.spoiled(reason),
+                None => coverage,
+            };
             snapshot.interfaces = interfaces;
+            snapshot.namespaces = namespaces;
             snapshot
         },
     )

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{At, Details, Owner, Snapshot, Socket, Text};
-use crate::source::{SourceFile, SourceId, to_u32};
+use super::{At, Details, Owner, OwnerDetails, Snapshot, Socket, Text};
+use crate::source::{MAX_TEXT, SourceFile, SourceId, to_u32};
 
 /// Fills a snapshot, row by row.
 ///
@@ -12,6 +12,9 @@ use crate::source::{SourceFile, SourceId, to_u32};
 #[derive(Debug, Default)]
 pub struct Builder {
     snapshot: Snapshot,
+    /// The text at work, and where it begins in [`SourceMap::base`].
+    source: SourceId,
+    base: u32,
     taken: usize,
 }
 
@@ -36,16 +39,31 @@ impl Builder {
         &mut self.snapshot
     }
 
-    /// The text that the snapshot is read from.
+    /// Goes on with a further text of the same host.
+    pub fn add_source(&mut self, source: Arc<SourceFile>) -> SourceId {
+        self.source = self.snapshot.sources.add(source);
+        self.base = self.snapshot.sources.base(self.source);
+        self.source
+    }
+
+    /// The text that is being read.
     #[must_use]
     pub fn source(&self) -> SourceId {
-        SourceId(0)
+        self.source
     }
 
     /// A string that stands in the text of [`Builder::source`], by its byte range.
-    #[must_use]
-    pub fn text(&self, at: At) -> Text {
-        Text { start: at.start, len: at.len }
+    pub fn text(&mut self, at: At) -> Text {
+        let start = at.start.saturating_add(self.base);
+        if start.saturating_add(at.len) as usize <= MAX_TEXT {
+            return Text { start, len: at.len };
+        }
+        // Texts of a host that are longer together than handles reach.
+        let from = at.start as usize;
+        let file = self.snapshot.sources.get(self.source).map(Arc::clone);
+        file.map_or_else(Text::default, |file| {
+            self.pooled(file.slice(from..from + at.len as usize))
+        })
     }
 
     /// A string that does not stand in the text as it is: it is copied.
@@ -82,6 +100,14 @@ impl Builder {
         if details != Details::default() {
             socket.details = Some(to_u32(self.snapshot.details.len()));
             self.snapshot.details.push(details);
+        }
+    }
+
+    /// Gives a process its rarer facts.
+    pub fn owner_details(&mut self, owner: &mut Owner, details: OwnerDetails) {
+        if details != OwnerDetails::default() {
+            owner.details = Some(to_u32(self.snapshot.owner_details.len()));
+            self.snapshot.owner_details.push(details);
         }
     }
 

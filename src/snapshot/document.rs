@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Address, Cell, Coverage, Device, Family, NameKind, Owner, Port, Snapshot, Socket, Text,
+    Address, Cell, Coverage, Device, Family, Interface, NameKind, Namespace, Owner, Port, Snapshot,
+    Socket, Text,
 };
 
 /// The value of `schema`.
@@ -35,6 +36,9 @@ pub struct SnapshotDocument<'a> {
     pub sockets: Sockets<'a>,
     /// The interfaces, or `null` when the evidence does not say.
     pub interfaces: Option<Vec<InterfaceDocument<'a>>>,
+    /// Network namespaces beside the first. Left out when empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<NamespaceDocument<'a>>,
 }
 
 /// The listeners of a snapshot, each a [`SocketDocument`] that is made when it is written: 50,000 of
@@ -150,6 +154,24 @@ pub struct ProcessDocument<'a> {
     /// Path of the executable. Left out when not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe: Option<&'a str>,
+    /// Command line, arguments joined by blanks. Left out when not known, as are the keys below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cmdline: Option<&'a str>,
+    /// Effective user id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// User name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<&'a str>,
+    /// systemd unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<&'a str>,
+    /// Container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<&'a str>,
+    /// Control group path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<&'a str>,
 }
 
 /// One interface.
@@ -157,8 +179,33 @@ pub struct ProcessDocument<'a> {
 pub struct InterfaceDocument<'a> {
     /// Its name.
     pub name: &'a str,
+    /// Its number. Left out when not known, as are the keys below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Network namespace, where it is not that of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netns: Option<&'a str>,
+    /// Whether it is administratively up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub up: Option<bool>,
     /// Its addresses with prefix lengths: `10.0.0.5/24`.
     pub addresses: Vec<String>,
+}
+
+/// One network namespace beside the first.
+#[derive(Debug, Serialize)]
+pub struct NamespaceDocument<'a> {
+    /// Its name, as in `netns` of its sockets.
+    pub name: &'a str,
+    /// Its inode. Left out when not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
+    /// Containers in it. Left out when empty.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub containers: &'a [String],
+    /// Id of the reason why its sockets could not be read. Left out when they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<&'static str>,
 }
 
 /// Names of [`NameKind`] in JSON; the whole kernel name has none.
@@ -185,19 +232,35 @@ impl<'a> SnapshotDocument<'a> {
             coverage: coverage(&snapshot.coverage),
             coverage_missing: coverage_missing(&snapshot.coverage),
             sockets: Sockets(snapshot),
-            interfaces: snapshot.interfaces.as_ref().map(|interfaces| {
-                interfaces
-                    .iter()
-                    .map(|interface| InterfaceDocument {
-                        name: &interface.name,
-                        addresses: interface
-                            .addresses
-                            .iter()
-                            .map(|(address, prefix)| format!("{address}/{prefix}"))
-                            .collect(),
-                    })
-                    .collect()
-            }),
+            interfaces: snapshot
+                .interfaces
+                .as_ref()
+                .map(|interfaces| interfaces.iter().map(InterfaceDocument::new).collect()),
+            namespaces: snapshot.namespaces.iter().map(NamespaceDocument::new).collect(),
+        }
+    }
+}
+
+impl<'a> InterfaceDocument<'a> {
+    fn new(interface: &'a Interface) -> Self {
+        let addresses = interface.addresses.iter();
+        Self {
+            name: &interface.name,
+            index: interface.index,
+            netns: interface.netns.as_deref(),
+            up: interface.up,
+            addresses: addresses.map(|(address, prefix)| format!("{address}/{prefix}")).collect(),
+        }
+    }
+}
+
+impl<'a> NamespaceDocument<'a> {
+    fn new(namespace: &'a Namespace) -> Self {
+        Self {
+            name: &namespace.name,
+            inode: namespace.inode,
+            containers: &namespace.containers,
+            missing: namespace.missing.map(crate::truth::Missing::id),
         }
     }
 }
@@ -249,6 +312,10 @@ impl<'a> SocketDocument<'a> {
         let mut missing = BTreeMap::new();
         let address = match socket.address {
             Address::Ip(ip) => Some(ip.to_string()),
+            Address::Reached(ip) => {
+                missing.insert("address", crate::truth::Missing::SeenFromOutside.id());
+                Some(ip.to_string())
+            }
             Address::Dual => Some("*".to_owned()),
             Address::Star => {
                 missing.insert("address", crate::truth::Missing::AddressStar.id());
@@ -311,6 +378,8 @@ impl<'a> ProcessDocument<'a> {
     /// The document of one process.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, owner: &Owner) -> Self {
+        let details = snapshot.owner_details(owner);
+        let text = |text: Option<Text>| text.map(|text| snapshot.text(text));
         Self {
             name: owner.name.map(|name| snapshot.text(name)),
             pid: owner.pid,
@@ -319,7 +388,13 @@ impl<'a> ProcessDocument<'a> {
                 .into_iter()
                 .find(|(kind, _)| *kind == owner.kind)
                 .map(|(_, name)| name),
-            exe: owner.exe.map(|exe| snapshot.text(exe)),
+            exe: text(details.exe),
+            cmdline: text(details.cmdline),
+            uid: details.uid,
+            user: text(details.user),
+            unit: text(details.unit),
+            container: text(details.container),
+            cgroup: text(details.cgroup),
         }
     }
 }

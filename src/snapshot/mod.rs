@@ -112,8 +112,8 @@ pub enum Grade {
     Proven,
 }
 
-/// A string of the snapshot: a range of the first text of [`Snapshot::sources`], or of the pool when
-/// `start` has its highest bit set.
+/// A string of the snapshot: a range of the texts of [`Snapshot::sources`], counted as
+/// [`SourceMap::base`] does, or of the pool when `start` has its highest bit set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Text {
     start: u32,
@@ -150,6 +150,9 @@ pub enum Address {
     Dual,
     /// `*` of a text that does not tell whether it is the IPv4 wildcard or a dual-stack one.
     Star,
+    /// Something answered at this address, seen from another machine: the socket may be bound to the
+    /// address or to a wildcard, or stand behind a translation.
+    Reached(IpAddr),
     /// Not known. [`Details::address_text`] has what is printed.
     Missing(Missing),
 }
@@ -185,10 +188,29 @@ pub struct Owner {
     pub fd: Option<u32>,
     /// What the name is, which decides what a comparison with it proves.
     pub kind: NameKind,
-    /// Path of the executable, where the evidence shows it.
-    pub exe: Option<Text>,
+    /// Index in the snapshot's [`OwnerDetails`].
+    pub details: Option<u32>,
     /// Where the name stands.
     pub at: At,
+}
+
+/// Facts of a process that few captures show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnerDetails {
+    /// Path of the executable.
+    pub exe: Option<Text>,
+    /// Command line, arguments joined by blanks.
+    pub cmdline: Option<Text>,
+    /// Effective user id.
+    pub uid: Option<u32>,
+    /// User name.
+    pub user: Option<Text>,
+    /// Control group path.
+    pub cgroup: Option<Text>,
+    /// systemd unit.
+    pub unit: Option<Text>,
+    /// Container, by name or id.
+    pub container: Option<Text>,
 }
 
 /// What the name of a process is.
@@ -295,7 +317,7 @@ impl Socket {
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self.address {
-            Address::Ip(ip) => Some(Scope::of(ip)),
+            Address::Ip(ip) | Address::Reached(ip) => Some(Scope::of(ip)),
             Address::Dual | Address::Star => Some(Scope::Wildcard),
             Address::Missing(_) => None,
         }
@@ -326,6 +348,8 @@ impl Socket {
             Address::Dual => Truth::Yes,
             Address::Star if v4 && self.v6only != Some(true) => Truth::Yes,
             Address::Star => Truth::missing(Missing::AddressStar),
+            Address::Reached(ip) if ip.is_ipv4() == v4 => Truth::Yes,
+            Address::Reached(_) => Truth::missing(Missing::SeenFromOutside),
             Address::Missing(kind) => Truth::missing(kind),
         }
     }
@@ -383,6 +407,16 @@ impl Vantage {
         }
     }
 
+    /// Why such evidence never shows that nothing else listens; `None` when it can.
+    #[must_use]
+    pub fn hides(self) -> Option<Missing> {
+        match self {
+            Self::Observed => None,
+            Self::Declared => Some(Missing::Declared),
+            Self::External => Some(Missing::SeenFromOutside),
+        }
+    }
+
     /// The vantage with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -419,12 +453,31 @@ pub struct Host {
 }
 
 /// A network interface with the addresses that it owns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Interface {
     /// Its name.
     pub name: String,
+    /// Its number, which stands for the name in some address zones. Source: if_indextoname(3).
+    pub index: Option<u32>,
+    /// Network namespace, by name; `None` for that of the host.
+    pub netns: Option<String>,
+    /// Whether it is administratively up (IFF_UP), where known.
+    pub up: Option<bool>,
     /// Addresses with their prefix lengths.
     pub addresses: Vec<(IpAddr, u8)>,
+}
+
+/// A network namespace of the host beside its first one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Namespace {
+    /// Its name, as the sockets in it have it in [`Details::netns`].
+    pub name: String,
+    /// Inode of the namespace (`net:[N]`). Source: namespaces(7).
+    pub inode: Option<u64>,
+    /// Containers in it, by name or id.
+    pub containers: Vec<String>,
+    /// Why its sockets could not be read; `None` when they were.
+    pub missing: Option<Missing>,
 }
 
 /// What a host exposes, as one piece of evidence shows it.
@@ -440,9 +493,12 @@ pub struct Snapshot {
     pub sources: SourceMap,
     /// The interfaces of the host; `None` when the evidence does not say.
     pub interfaces: Option<Vec<Interface>>,
+    /// Network namespaces beside the first, where the evidence tells of them.
+    pub namespaces: Vec<Namespace>,
     sockets: Vec<Socket>,
     owners: Vec<Owner>,
     details: Vec<Details>,
+    owner_details: Vec<OwnerDetails>,
     pool: String,
 }
 
@@ -467,13 +523,19 @@ impl Snapshot {
         at.copied().unwrap_or_default()
     }
 
+    /// The rarer facts of a process.
+    #[must_use]
+    pub fn owner_details(&self, owner: &Owner) -> OwnerDetails {
+        let at = owner.details.and_then(|at| self.owner_details.get(at as usize));
+        at.copied().unwrap_or_default()
+    }
+
     /// A string of the snapshot; not sanitised.
     #[must_use]
     pub fn text(&self, text: Text) -> &str {
         let len = text.len as usize;
         if text.start & Text::POOLED == 0 {
-            let start = text.start as usize;
-            self.sources.files().first().map_or("", |file| file.slice(start..start + len))
+            self.sources.stretch(text.start, text.len)
         } else {
             let start = (text.start & !Text::POOLED) as usize;
             self.pool.get(start..start + len).unwrap_or_default()
@@ -505,7 +567,7 @@ impl Snapshot {
     #[must_use]
     pub fn address_text(&self, socket: &Socket) -> String {
         match socket.address {
-            Address::Ip(ip) => ip.to_string(),
+            Address::Ip(ip) | Address::Reached(ip) => ip.to_string(),
             Address::Dual | Address::Star => "*".to_owned(),
             Address::Missing(_) => self
                 .details(socket)
@@ -530,10 +592,12 @@ impl Snapshot {
     #[must_use]
     pub fn endpoint(&self, socket: &Socket) -> String {
         let address = match socket.address {
-            Address::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
-            Address::Ip(IpAddr::V4(_)) | Address::Dual | Address::Star | Address::Missing(_) => {
-                self.address_text(socket)
-            }
+            Address::Ip(IpAddr::V6(ip)) | Address::Reached(IpAddr::V6(ip)) => format!("[{ip}]"),
+            Address::Ip(IpAddr::V4(_))
+            | Address::Reached(IpAddr::V4(_))
+            | Address::Dual
+            | Address::Star
+            | Address::Missing(_) => self.address_text(socket),
         };
         let device = self.device(socket).map_or_else(String::new, |name| format!("%{name}"));
         format!("{address}{device}:{}", self.port_text(socket))

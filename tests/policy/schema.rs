@@ -290,6 +290,7 @@ fn every_report_is_valid() {
         judged_at: now,
         grade: Grade::Presumed,
         threshold: Threshold { fail_on: Severity::Error, allow_unknown: false },
+        now: None,
         lenient: true,
         verbose: false,
         quiet: false,

@@ -384,7 +384,11 @@ impl Reader<'_> {
                             Host::Star | Host::Other => Address::Missing(Missing::AddressResolved),
                         };
                 }
-                Address::Ip(_) | Address::Dual | Address::Star | Address::Missing(_) => {}
+                Address::Ip(_)
+                | Address::Dual
+                | Address::Star
+                | Address::Reached(_)
+                | Address::Missing(_) => {}
             }
         }
         for details in whole {
@@ -649,7 +653,7 @@ impl Reader<'_> {
             pid: number(bytes, &(start..start + digits)).and_then(|pid| u32::try_from(pid).ok()),
             fd: None,
             kind: if cut { NameKind::ArgvCut } else { NameKind::Argv },
-            exe: None,
+            details: None,
             at: At::new(name),
         });
         held

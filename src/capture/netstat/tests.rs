@@ -30,7 +30,7 @@ fn sockets(capture: &Capture) -> Vec<String> {
         let mut line = format!("{} {}", socket.transport.name(), snapshot.endpoint(socket));
         match socket.address {
             Address::Missing(why) => line += &format!(" {}", why.id()),
-            Address::Ip(_) | Address::Dual | Address::Star => {}
+            Address::Ip(_) | Address::Dual | Address::Star | Address::Reached(_) => {}
         }
         if let Port::Missing(why) = socket.port {
             line += &format!(" {}", why.id());

@@ -30,8 +30,8 @@ use super::{Capture, CaptureFormat, CaptureIssue, IssueKind, Transcript};
 use crate::address::Scope;
 use crate::snapshot::document::{NAME_KINDS, SCHEMA};
 use crate::snapshot::{
-    Address, At, Builder, Cell, Coverage, Details, Device, Family, Interface, NameKind, Owner,
-    Port, Socket, Text, Transport, Vantage,
+    Address, At, Builder, Cell, Coverage, Details, Device, Family, Interface, NameKind, Namespace,
+    Owner, OwnerDetails, Port, Socket, Text, Transport, Vantage,
 };
 use crate::source::{SourceFile, Span};
 use crate::truth::Missing;
@@ -245,14 +245,15 @@ macro_rules! shapes {
 
 shapes! {
     HeadShape: schema;
-    SnapshotShape: schema host source coverage coverage_missing sockets interfaces;
+    SnapshotShape: schema host source coverage coverage_missing sockets interfaces namespaces;
     HostShape: name labels;
     SourceShape: kind format path command captured_at sha256;
     SocketShape: transport state address address_text port port_text interface scope processes
         v6only uid user inode unit container cgroup netns presumed missing line;
     MissingShape: address port interface processes;
-    ProcessShape: name pid fd name_kind exe;
-    InterfaceShape: name addresses;
+    ProcessShape: name pid fd name_kind exe cmdline uid user unit container cgroup;
+    InterfaceShape: name index netns up addresses;
+    NamespaceShape: name inode containers missing;
 }
 
 /// The capture of one document.
@@ -301,6 +302,7 @@ impl<'a> Reader<'a> {
         self.origin(shape.source);
         self.coverage(shape.coverage, shape.coverage_missing);
         self.interfaces(shape.interfaces);
+        self.namespaces(shape.namespaces);
         match shape.sockets.any() {
             Some(sockets) => {
                 for socket in self.list(sockets, "sockets").unwrap_or_default() {
@@ -432,9 +434,37 @@ impl<'a> Reader<'a> {
                     ),
                 }
             }
-            interfaces.push(Interface { name: name.into_owned(), addresses });
+            interfaces.push(Interface {
+                name: name.into_owned(),
+                index: self.plain(shape.index, "`index` must be a number or null"),
+                netns: self.string(shape.netns, "netns").map(Cow::into_owned),
+                up: self.plain(shape.up, "`up` must be true, false or null"),
+                addresses,
+            });
         }
         self.builder.snapshot_mut().interfaces = Some(interfaces);
+    }
+
+    fn namespaces(&mut self, field: Field<'a>) {
+        let Some(value) = field.value() else { return };
+        for value in self.list(value, "namespaces").unwrap_or_default() {
+            let Some(shape) = self.shape::<NamespaceShape>(value, "a namespace") else { continue };
+            let Some(name) = self.required(shape.name, "name", value) else { continue };
+            let containers =
+                shape.containers.value().and_then(|list| self.list(list, "containers"));
+            let containers = containers.unwrap_or_default().into_iter();
+            let containers = containers
+                .filter_map(|value| self.string(Field(Some(value)), "containers"))
+                .map(Cow::into_owned)
+                .collect();
+            let namespace = Namespace {
+                name: name.into_owned(),
+                inode: self.plain(shape.inode, "`inode` must be a number or null"),
+                containers,
+                missing: self.reason(shape.missing, Missing::NamespaceNotEntered),
+            };
+            self.builder.snapshot_mut().namespaces.push(namespace);
+        }
     }
 
     fn socket(&mut self, value: &'a RawValue) {
@@ -490,6 +520,7 @@ impl<'a> Reader<'a> {
             Some("*") if reason.is_some() => Address::Star,
             Some("*") => Address::Dual,
             Some(text) => match text.parse::<IpAddr>() {
+                Ok(ip) if reason == Some(Missing::SeenFromOutside) => Address::Reached(ip),
                 Ok(ip) => {
                     if let (Some(_), Some(value)) = (reason, missing.value()) {
                         self.contradiction(value);
@@ -615,14 +646,25 @@ impl<'a> Reader<'a> {
                 }
             },
         };
-        Some(Owner {
+        let mut owner = Owner {
             name: self.handle(shape.name, "name"),
             pid: self.plain(shape.pid, "`pid` must be a number or null"),
             fd: self.plain(shape.fd, "`fd` must be a number or null"),
             kind,
-            exe: self.handle(shape.exe, "exe"),
+            details: None,
             at: self.first_at([shape.name.value(), Some(value), None]),
-        })
+        };
+        let details = OwnerDetails {
+            exe: self.handle(shape.exe, "exe"),
+            cmdline: self.handle(shape.cmdline, "cmdline"),
+            uid: self.plain(shape.uid, "`uid` must be a number or null"),
+            user: self.handle(shape.user, "user"),
+            cgroup: self.handle(shape.cgroup, "cgroup"),
+            unit: self.handle(shape.unit, "unit"),
+            container: self.handle(shape.container, "container"),
+        };
+        self.builder.owner_details(&mut owner, details);
+        Some(owner)
     }
 
     fn details(&mut self, socket: &mut Socket, shape: &SocketShape<'a>) {

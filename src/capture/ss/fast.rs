@@ -188,7 +188,7 @@ impl Cursor<'_> {
         let at = At::new(start..start + len);
         // A name of 15 bytes may be cut by the kernel, an empty one by ss; see proc(5).
         let kind = if len == 15 || len == 0 { NameKind::CommCut } else { NameKind::Comm };
-        Some(Owner { name: None, pid: Some(pid), fd: Some(fd), kind, exe: None, at })
+        Some(Owner { name: None, pid: Some(pid), fd: Some(fd), kind, details: None, at })
     }
 
     #[inline]

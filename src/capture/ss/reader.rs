@@ -437,7 +437,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         let star = match self.signs.star() {
             Address::Dual => Some(Family::Ipv6),
             Address::Ip(_) => Some(Family::Ipv4),
-            Address::Star | Address::Missing(_) => None,
+            Address::Star | Address::Reached(_) | Address::Missing(_) => None,
         };
         let coverage = table.seen.coverage(table.asked.as_ref(), table.columns, star.or(family));
         let coverage = match table.spoiled {
@@ -1250,7 +1250,7 @@ fn owners(users: &Users, logical: &Logical<'_>, builder: &mut Builder) -> Owners
             pid: Some(entry.pid),
             fd: Some(entry.fd),
             kind: if cut { NameKind::CommCut } else { NameKind::Comm },
-            exe: None,
+            details: None,
             at,
         });
         found.signs = found.signs.and(if entry.old { Signs::OLD } else { Signs::DEVICE });

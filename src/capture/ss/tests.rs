@@ -27,7 +27,7 @@ fn show(snapshot: &Snapshot, socket: &Socket) -> String {
     match socket.address {
         Address::Dual => line.push_str(" dual"),
         Address::Star => line.push_str(" star"),
-        Address::Ip(_) => {}
+        Address::Ip(_) | Address::Reached(_) => {}
         Address::Missing(kind) => line.push_str(&format!(" {}", kind.id())),
     }
     match socket.v6only {

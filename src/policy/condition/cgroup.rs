@@ -1,8 +1,8 @@
 //! `cgroup`, `unit` and `container`: where the socket belongs in the tree of control groups.
 
-use super::{ConditionKey, Facts, Test};
+use super::{ConditionKey, Facts, Test, of_every_holder};
 use crate::policy::value::{Globs, Reading, Value};
-use crate::snapshot::{At, Socket, cgroup};
+use crate::snapshot::{At, Details, Owner, OwnerDetails, Socket, Text, cgroup};
 use crate::truth::{Missing, Truth};
 
 pub(super) struct CgroupKey;
@@ -76,18 +76,35 @@ struct CgroupTest {
 impl CgroupTest {
     /// What the evidence says: `None` when it does not say, `Some(None)` when there is none.
     fn value<'a>(&self, socket: &Socket, facts: &Facts<'a>) -> Option<Option<&'a str>> {
-        let details = facts.snapshot.details(socket);
-        let path = details.cgroup.map(|path| facts.snapshot.text(path));
+        let Details { cgroup, unit, container, .. } = facts.snapshot.details(socket);
+        self.pick([cgroup, unit, container], facts)
+    }
+
+    /// The same of a process that holds it.
+    fn value_of_owner<'a>(&self, owner: &Owner, facts: &Facts<'a>) -> Option<Option<&'a str>> {
+        let OwnerDetails { cgroup, unit, container, .. } = facts.snapshot.owner_details(owner);
+        self.pick([cgroup, unit, container], facts)
+    }
+
+    fn pick<'a>(
+        &self,
+        [path, unit, container]: [Option<Text>; 3],
+        facts: &Facts<'a>,
+    ) -> Option<Option<&'a str>> {
+        let path = path.map(|path| facts.snapshot.text(path));
+        let named = |name: Option<Text>| name.map(|name| Some(facts.snapshot.text(name)));
         match self.part {
             Part::Path => path.map(Some),
-            Part::Unit => match details.unit {
-                Some(unit) => Some(Some(facts.snapshot.text(unit))),
-                None => path.map(cgroup::unit),
-            },
-            Part::Container => match details.container {
-                Some(container) => Some(Some(facts.snapshot.text(container))),
-                None => path.map(cgroup::container),
-            },
+            Part::Unit => named(unit).or_else(|| path.map(cgroup::unit)),
+            Part::Container => named(container).or_else(|| path.map(cgroup::container)),
+        }
+    }
+
+    fn is(&self, value: Option<Option<&str>>) -> Truth {
+        match value {
+            Some(Some(value)) => self.globs.is_match(value).into(),
+            Some(None) => Truth::No,
+            None => Truth::missing(Missing::CgroupNotShown),
         }
     }
 }
@@ -95,9 +112,10 @@ impl CgroupTest {
 impl Test for CgroupTest {
     fn holds(&self, socket: &Socket, facts: &Facts<'_>) -> Truth {
         match self.value(socket, facts) {
-            Some(Some(value)) => self.globs.is_match(value).into(),
-            Some(None) => Truth::No,
-            None => Truth::missing(Missing::CgroupNotShown),
+            None if socket.owners_len > 0 => {
+                of_every_holder(socket, facts, |owner| self.is(self.value_of_owner(owner, facts)))
+            }
+            value => self.is(value),
         }
     }
 
@@ -116,7 +134,9 @@ impl Test for CgroupTest {
             Part::Unit => "unit",
             Part::Container => "container",
         };
-        match self.value(socket, facts).flatten() {
+        let owners = facts.snapshot.owners(socket).iter();
+        let of_owner = || owners.filter_map(|owner| self.value_of_owner(owner, facts)).next();
+        match self.value(socket, facts).or_else(of_owner).flatten() {
             Some(value) => format!("of {what} {}", super::quoted(value)),
             None => format!("of no {what}"),
         }

@@ -1,6 +1,6 @@
 //! `exe`: every process that holds the socket runs such an executable.
 
-use super::{ConditionKey, Facts, Test, unless_missing};
+use super::{ConditionKey, Facts, Test, of_every_holder};
 use crate::policy::value::{Globs, Reading, Value};
 use crate::snapshot::{At, Owner, Socket};
 use crate::truth::{Missing, Truth};
@@ -26,7 +26,7 @@ struct ExeTest(Globs);
 
 impl ExeTest {
     fn of_owner(&self, owner: &Owner, facts: &Facts<'_>) -> Truth {
-        match owner.exe {
+        match facts.snapshot.owner_details(owner).exe {
             Some(exe) => self.0.is_match(facts.snapshot.text(exe)).into(),
             None => Truth::missing(Missing::ExeNotShown),
         }
@@ -35,15 +35,7 @@ impl ExeTest {
 
 impl Test for ExeTest {
     fn holds(&self, socket: &Socket, facts: &Facts<'_>) -> Truth {
-        let owners = facts.snapshot.owners(socket);
-        let every =
-            owners.iter().map(|owner| self.of_owner(owner, facts)).fold(Truth::Yes, Truth::and);
-        match socket.owners_missing {
-            // A text that can be read in two ways decides nothing.
-            Some(reason @ Missing::OwnerAmbiguous) => Truth::missing(reason),
-            None if owners.is_empty() => Truth::No,
-            missing => unless_missing(every, missing),
-        }
+        of_every_holder(socket, facts, |owner| self.of_owner(owner, facts))
     }
 
     fn phrase(&self) -> String {
@@ -52,8 +44,10 @@ impl Test for ExeTest {
 
     fn instead(&self, socket: &Socket, facts: &Facts<'_>) -> String {
         let owners = facts.snapshot.owners(socket).iter();
-        let mut exes: Vec<&str> =
-            owners.filter_map(|owner| owner.exe).map(|exe| facts.snapshot.text(exe)).collect();
+        let mut exes: Vec<&str> = owners
+            .filter_map(|owner| facts.snapshot.owner_details(owner).exe)
+            .map(|exe| facts.snapshot.text(exe))
+            .collect();
         exes.dedup();
         match exes.as_slice() {
             [] => "held by no process".to_owned(),

@@ -34,7 +34,10 @@ impl Test for InterfaceTest {
                 name if self.0.is_match(name) => Truth::Yes,
                 // A zone can be the number of an interface, whose name is another fact.
                 name if name.bytes().all(|byte| byte.is_ascii_digit()) => {
-                    Truth::missing(Missing::DeviceNotShown)
+                    match named(name, facts) {
+                        Some(name) => self.0.is_match(name).into(),
+                        None => Truth::missing(Missing::DeviceNotShown),
+                    }
                 }
                 _ => Truth::No,
             },
@@ -60,18 +63,29 @@ impl Test for InterfaceTest {
     }
 }
 
+/// The name of the interface of this number, where one number is one interface.
+fn named<'a>(number: &str, facts: &Facts<'a>) -> Option<&'a str> {
+    let index: u32 = number.parse().ok()?;
+    let mut with = facts.snapshot.interfaces.iter().flatten();
+    let first = with.find(|interface| interface.index == Some(index))?;
+    with.all(|interface| interface.index != Some(index)).then_some(first.name.as_str())
+}
+
 impl InterfaceTest {
     fn owner(&self, socket: &Socket, facts: &Facts<'_>) -> Truth {
         let address = match socket.address {
             Address::Dual | Address::Star => return Truth::No,
             Address::Missing(reason) => return Truth::missing(reason),
+            Address::Reached(_) => return Truth::missing(Missing::SeenFromOutside),
             Address::Ip(address) => unmapped(address),
         };
+        let netns = facts.snapshot.details(socket).netns.map(|name| facts.snapshot.text(name));
         match (Scope::of(address), &facts.snapshot.interfaces) {
             (Scope::Wildcard, _) => Truth::No,
             (_, Some(interfaces)) => {
                 let mut owners = interfaces.iter().filter(|interface| {
-                    interface.addresses.iter().any(|(own, _)| unmapped(*own) == address)
+                    interface.netns.as_deref() == netns
+                        && interface.addresses.iter().any(|(own, _)| unmapped(*own) == address)
                 });
                 match owners.next() {
                     Some(owner) => self.0.is_match(&owner.name).into(),

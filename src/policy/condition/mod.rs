@@ -20,7 +20,7 @@ use std::fmt;
 
 use super::error::{PolicyErrorKind, suggestion};
 use super::value::{PortSet, Reading, Value};
-use crate::snapshot::{At, Family, Grade, Snapshot, Socket, Transport};
+use crate::snapshot::{At, Family, Grade, Owner, Snapshot, Socket, Transport};
 use crate::source::Span;
 use crate::truth::{Missing, MissingSet, Truth};
 
@@ -371,6 +371,28 @@ fn read_names<T>(
         }
     }
     (reading.errors.len() == before).then_some(names)
+}
+
+/// Whether something is so of every process that holds the socket.
+fn of_every_holder(
+    socket: &Socket,
+    facts: &Facts<'_>,
+    mut holds: impl FnMut(&Owner) -> Truth,
+) -> Truth {
+    let owners = facts.snapshot.owners(socket);
+    let mut every = Truth::Yes;
+    for owner in owners {
+        every = every.and(holds(owner));
+        if every == Truth::No {
+            break;
+        }
+    }
+    match socket.owners_missing {
+        // A text that can be read in two ways decides nothing.
+        Some(reason @ Missing::OwnerAmbiguous) => Truth::missing(reason),
+        None if owners.is_empty() => Truth::No,
+        missing => unless_missing(every, missing),
+    }
 }
 
 /// Unknown for a reason, or what is known.

@@ -1,6 +1,6 @@
 //! `process`: every process that holds the socket has such a name.
 
-use super::{ConditionKey, Facts, Test, unless_missing};
+use super::{ConditionKey, Facts, Test, of_every_holder};
 use crate::policy::value::{Globs, Name, Reading, Value};
 use crate::snapshot::{At, NameKind, Owner, Socket};
 use crate::truth::{Missing, Truth};
@@ -26,20 +26,7 @@ struct ProcessTest(Globs);
 
 impl Test for ProcessTest {
     fn holds(&self, socket: &Socket, facts: &Facts<'_>) -> Truth {
-        let owners = facts.snapshot.owners(socket);
-        let mut every = Truth::Yes;
-        for owner in owners {
-            every = every.and(self.of_owner(owner, facts));
-            if every == Truth::No {
-                break;
-            }
-        }
-        match socket.owners_missing {
-            // A text that can be read in two ways decides nothing.
-            Some(reason @ Missing::OwnerAmbiguous) => Truth::missing(reason),
-            None if owners.is_empty() => Truth::No,
-            missing => unless_missing(every, missing),
-        }
+        of_every_holder(socket, facts, |owner| self.of_owner(owner, facts))
     }
 
     fn phrase(&self) -> String {

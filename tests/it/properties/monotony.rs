@@ -122,7 +122,7 @@ fn without_sockets(text: &str, gone: impl Fn(Transport, Option<Family>) -> bool)
             let family = match socket.address {
                 Address::Ip(ip) => Some(if ip.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }),
                 Address::Dual | Address::Star => Some(Family::Ipv6),
-                Address::Missing(_) => None,
+                Address::Reached(_) | Address::Missing(_) => None,
             };
             let file = snapshot.sources.get(socket.source).unwrap();
             let range = socket.span().range();
