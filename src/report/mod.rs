@@ -12,6 +12,8 @@ mod human;
 pub use human::{capture_issue, policy_error};
 mod json;
 pub mod place;
+mod plain;
+mod prometheus;
 
 use std::io::{self, Write};
 
@@ -113,7 +115,11 @@ pub trait ReportFormat: Sync {
 }
 
 /// Every format, in the order of the documentation.
-pub static REPORTERS: &[&dyn ReportFormat] = &[&human::Human, &json::Json];
+pub static REPORTERS: &[&dyn ReportFormat] = &[
+    &human::Human,
+    &json::Json,
+    &prometheus::Prometheus,
+];
 
 /// The format of this name.
 #[must_use]
