@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod finding;
 mod human;
 pub use human::{capture_issue, policy_error};
+mod in_toto;
 mod json;
 pub mod place;
 mod plain;
@@ -118,6 +119,7 @@ pub trait ReportFormat: Sync {
 pub static REPORTERS: &[&dyn ReportFormat] = &[
     &human::Human,
     &json::Json,
+    &in_toto::InToto,
     &prometheus::Prometheus,
 ];
 
