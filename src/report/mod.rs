@@ -12,6 +12,7 @@ mod human;
 pub use human::{capture_issue, policy_error};
 mod in_toto;
 mod json;
+mod ocsf;
 pub mod place;
 mod plain;
 mod prometheus;
@@ -119,6 +120,7 @@ pub trait ReportFormat: Sync {
 pub static REPORTERS: &[&dyn ReportFormat] = &[
     &human::Human,
     &json::Json,
+    &ocsf::Ocsf,
     &in_toto::InToto,
     &prometheus::Prometheus,
 ];
