@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod finding;
 mod human;
 pub use human::{capture_issue, policy_error};
+mod hdf;
 mod in_toto;
 mod json;
 mod ocsf;
@@ -120,6 +121,7 @@ pub trait ReportFormat: Sync {
 pub static REPORTERS: &[&dyn ReportFormat] = &[
     &human::Human,
     &json::Json,
+    &hdf::Hdf,
     &ocsf::Ocsf,
     &in_toto::InToto,
     &prometheus::Prometheus,
