@@ -17,6 +17,7 @@ mod ocsf;
 pub mod place;
 mod plain;
 mod prometheus;
+mod xccdf;
 
 use std::io::{self, Write};
 
@@ -123,6 +124,7 @@ pub static REPORTERS: &[&dyn ReportFormat] = &[
     &json::Json,
     &hdf::Hdf,
     &ocsf::Ocsf,
+    &xccdf::Xccdf,
     &in_toto::InToto,
     &prometheus::Prometheus,
 ];
