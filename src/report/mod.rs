@@ -14,6 +14,7 @@ mod hdf;
 mod in_toto;
 mod json;
 mod ocsf;
+mod oscal;
 pub mod place;
 mod plain;
 mod prometheus;
@@ -123,6 +124,7 @@ pub static REPORTERS: &[&dyn ReportFormat] = &[
     &human::Human,
     &json::Json,
     &hdf::Hdf,
+    &oscal::Oscal,
     &ocsf::Ocsf,
     &xccdf::Xccdf,
     &in_toto::InToto,
