@@ -11,6 +11,7 @@ pub mod finding;
 mod human;
 pub use human::{capture_issue, policy_error};
 mod hdf;
+mod html;
 mod in_toto;
 mod json;
 mod ocsf;
@@ -123,6 +124,7 @@ pub trait ReportFormat: Sync {
 pub static REPORTERS: &[&dyn ReportFormat] = &[
     &human::Human,
     &json::Json,
+    &html::Html,
     &hdf::Hdf,
     &oscal::Oscal,
     &ocsf::Ocsf,
