@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::finding::{RuleView, justification, rules};
-use super::plain::{self, Entry, Ledger, Row};
+use super::plain::{self, Each, Entry, Ledger, Row};
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{Summary, Verdict};
 use crate::frameworks;
@@ -44,7 +44,31 @@ struct HdfReport {
     ledger: Ledger,
 }
 
-/// A control. Source: `exec-json` of inspecjs.
+/// The document. Source: `exec-json` of inspecjs.
+#[derive(Serialize)]
+struct Document<'a, C: Serialize> {
+    platform: Value,
+    version: &'static str,
+    statistics: Value,
+    profiles: [Profile<'a, C>; 1],
+}
+
+/// The policy, with a control for each rule.
+#[derive(Serialize)]
+struct Profile<'a, C: Serialize> {
+    name: &'a str,
+    title: String,
+    summary: String,
+    version: &'static str,
+    sha256: String,
+    supports: [u8; 0],
+    attributes: [u8; 0],
+    groups: [u8; 0],
+    status: &'static str,
+    controls: C,
+}
+
+/// A control.
 #[derive(Serialize)]
 struct ControlDocument<'a> {
     id: &'a str,
@@ -88,45 +112,46 @@ impl Reporter for HdfReport {
         let policy = run.policy;
         let version = ToolDocument::THIS.version;
         let lost = summary.broken > 0 || self.ledger.hosts.is_empty();
-        let controls: Vec<ControlDocument<'_>> = rules(policy)
+        let all: Vec<_> = rules(policy)
             .zip(&self.ledger.rows)
-            .map(|(rule, row)| self.control(run, rule, row, lost))
+            .map(|(rule, row)| (rule, row, worst(row, lost)))
             .collect();
-        let status = |wanted: &str| {
-            let has = |control: &&ControlDocument<'_>| status_of(control) == wanted;
-            json!({ "total": controls.iter().filter(has).count() })
-        };
-        let document = json!({
-            "platform": { "name": "socklint", "release": version, "target_id": self.target() },
-            "version": version,
-            "statistics": { "controls": {
-                "passed": status("passed"), "skipped": status("skipped"), "failed": status("failed"),
-            } },
-            "profiles": [{
-                "name": policy.name,
-                "title": format!("Exposure policy {}", policy.name),
-                "summary": policy.descriptions.join(" "),
-                "version": version,
-                "sha256": policy.sha256(),
-                "supports": [],
-                "attributes": [],
-                "groups": [],
-                "status": "loaded",
-                "controls": controls,
+        let total = |wanted: &[Verdict]| json!({ "total": all.iter().filter(|(.., worst)| wanted.contains(worst)).count() });
+        let skipped = [Verdict::Unknown, Verdict::Waived, Verdict::NotApplicable];
+        let document = Document {
+            platform: json!({ "name": "socklint", "release": version, "target_id": self.target() }),
+            version,
+            statistics: json!({ "controls": {
+                "passed": total(&[Verdict::Pass]),
+                "skipped": total(&skipped),
+                "failed": total(&[Verdict::Fail]),
+            } }),
+            profiles: [Profile {
+                name: &policy.name,
+                title: format!("Exposure policy {}", policy.name),
+                summary: policy.descriptions.join(" "),
+                version,
+                sha256: policy.sha256(),
+                supports: [],
+                attributes: [],
+                groups: [],
+                status: "loaded",
+                controls: Each(|| {
+                    all.iter().map(|&(rule, row, worst)| self.control(run, rule, row, worst, lost))
+                }),
             }],
-        });
+        };
         safe::json(out, &document, false)?;
         out.write_all(b"\n")
     }
 }
 
-/// The status that a control counts under in the statistics.
-fn status_of(control: &ControlDocument<'_>) -> &'static str {
-    let has = |status: &str| control.results.iter().any(|result| result.status == status);
-    match () {
-        () if has("failed") => "failed",
-        () if has("passed") => "passed",
-        () => "skipped",
+/// What a control comes to. Evidence that could not even be opened is in no row.
+fn worst(row: &Row, lost: bool) -> Verdict {
+    match row.counts.worst() {
+        Verdict::Fail => Verdict::Fail,
+        _ if lost => Verdict::Unknown,
+        worst => worst,
     }
 }
 
@@ -145,15 +170,10 @@ impl HdfReport {
         run: &Run<'a>,
         rule: RuleView<'a>,
         row: &Row,
+        worst: Verdict,
         lost: bool,
     ) -> ControlDocument<'a> {
         let policy = run.policy;
-        // Evidence that could not even be opened is in no row.
-        let worst = match row.counts.worst() {
-            Verdict::Fail => Verdict::Fail,
-            _ if lost => Verdict::Unknown,
-            worst => worst,
-        };
         let title = rule.summary();
         let asks = rule.requirement();
         let descriptions = [Some(("check", asks.as_str())), rule.help().map(|help| ("fix", help))];
@@ -227,7 +247,11 @@ impl HdfReport {
             }
             Verdict::Unknown | Verdict::Waived if passed > 0 => {
                 let why = format!("passes there, and is {} elsewhere", worst.name());
-                results.push(skipped(format!("{passed} other hosts"), why));
+                let hosts = match passed {
+                    1 => "1 other host".to_owned(),
+                    passed => format!("{passed} other hosts"),
+                };
+                results.push(skipped(hosts, why));
             }
             Verdict::NotApplicable => {
                 results.push(skipped(self.target(), "the rule is for other hosts".to_owned()));

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::finding::{RuleView, justification, rules};
 use super::place::uri;
-use super::plain::{Entry, Evidence, Ledger, Row, moment};
+use super::plain::{Each, Entry, Evidence, Ledger, Row, moment};
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{Summary, Verdict};
 use crate::controls::{Control, Counts, FrameworkTable, Tally};
@@ -72,19 +72,6 @@ impl Reporter for Assessment {
         let page = Page::new(run, summary, &self.ledger, &tables);
         safe::json(out, &page.document(), false)?;
         out.write_all(b"\n")
-    }
-}
-
-/// A list whose members are made when they are written.
-struct Each<F>(F);
-
-impl<F, I> Serialize for Each<F>
-where
-    F: Fn() -> I,
-    I: Iterator<Item = Value>,
-{
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((self.0)())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::finding::{Finding, Standing, findings_of, rules};
 use super::place::clip;
@@ -213,6 +214,20 @@ impl Row {
             waiver: violation.and_then(|violation| violation.waiver.or(violation.expired)),
             endpoint: finding.endpoint().unwrap_or_default(),
         });
+    }
+}
+
+/// A list whose members are made when they are written.
+pub(super) struct Each<F>(pub(super) F);
+
+impl<F, I> Serialize for Each<F>
+where
+    F: Fn() -> I,
+    I: Iterator,
+    I::Item: Serialize,
+{
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
     }
 }
 

@@ -47,7 +47,8 @@ impl Reporter for Benchmark {
     fn begin(&mut self, run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         let policy = run.policy;
         self.ids = ids(policy);
-        let description = policy.descriptions.join(" ");
+        let description: String =
+            policy.descriptions.iter().map(|text| format!("{text}; ")).collect();
         let sources = policy.sources.files().iter();
         let sources: Vec<String> =
             sources.map(|file| format!("{} (SHA-256 {})", file.name(), file.sha256())).collect();
@@ -64,7 +65,7 @@ impl Reporter for Benchmark {
             nc_name(&policy.name),
             date.get(..10).unwrap_or_default(),
             text(&format!("Exposure policy {}", policy.name)),
-            text(&format!("{description} Policy files: {}", sources.join(", "))),
+            text(&format!("{description}policy files: {}", sources.join(", "))),
             text(policy.sha256().get(..16).unwrap_or_default()),
         )?;
         for (rule, id) in rules(policy).zip(&self.ids) {

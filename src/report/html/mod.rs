@@ -77,8 +77,8 @@ struct Listener {
 struct Remark {
     severity: &'static str,
     place: Text,
-    message: Text,
-    help: Text,
+    message: Prose,
+    help: Prose,
 }
 
 /// Text that is escaped for HTML when it is written, wherever it stands in the page.
@@ -100,6 +100,40 @@ impl fmt::Display for Text {
         f.write_str(&crate::safe::xml::text(&self.0))
     }
 }
+
+/// Text of ours with evidence or policy in it: what stands between two backticks is code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Prose(String);
+
+impl Prose {
+    fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Prose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let escaped = crate::safe::xml::text(&self.0);
+        let parts = escaped.split('`').count();
+        for (index, part) in escaped.split('`').enumerate() {
+            // The backtick that has no partner is shown.
+            let last = index + 1 == parts;
+            match (index % 2 == 1, last) {
+                (true, true) => write!(f, "`{part}")?,
+                (true, false) => write!(f, "<code>{part}</code>")?,
+                (false, _) => f.write_str(part)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// It escapes itself.
+impl askama::filters::HtmlSafe for Prose {}
 
 /// It escapes itself.
 impl askama::filters::HtmlSafe for Text {}
@@ -157,12 +191,14 @@ impl HtmlReport {
                 self.listeners_left_out += 1;
                 continue;
             }
+            let mut owned = owners(snapshot, socket);
+            owned.retain(|owner| owner != "?");
             self.listeners.push(Listener {
                 host: Text::new(host.title()),
                 scope: scope_text(socket.scope()),
                 endpoint: Text(snapshot.endpoint(socket)),
                 transport: socket.transport.name(),
-                owners: Text(owners(snapshot, socket).join(", ")),
+                owners: Text(owned.join(", ")),
                 line: snapshot.line(socket),
             });
         }
@@ -189,8 +225,8 @@ impl HtmlReport {
             self.remarks.push(Remark {
                 severity,
                 place: Text(place),
-                message: Text::new(&issue.message),
-                help: Text::new(issue.kind.help()),
+                message: Prose::new(&issue.message),
+                help: Prose::new(issue.kind.help()),
             });
         }
     }

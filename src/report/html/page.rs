@@ -8,7 +8,7 @@ use super::super::Run;
 use super::super::finding::{RuleView, justification, rules};
 use super::super::place::clip;
 use super::super::plain::{Entry, LINE, Row, moment};
-use super::{HtmlReport, Listener, Remark, Text};
+use super::{HtmlReport, Listener, Prose, Remark, Text};
 use crate::audit::{Summary, Verdict};
 use crate::controls::{Counts, FrameworkTable};
 use crate::policy::Severity;
@@ -55,7 +55,7 @@ pub(super) struct Page<'a> {
     hosts_left_out: usize,
     remarks: &'a [Remark],
     remarks_left_out: usize,
-    warnings: Vec<(Text, Text)>,
+    warnings: Vec<(Text, Prose)>,
     files: Vec<(Text, String)>,
     policy_sha256: String,
     options: Vec<(&'static str, String)>,
@@ -72,12 +72,12 @@ struct Outcome {
 struct RuleGroup {
     id: Text,
     severity: &'static str,
-    title: Text,
-    because: Text,
-    help: Text,
+    title: Prose,
+    because: Prose,
+    help: Prose,
     url: Text,
     controls: Text,
-    asks: Text,
+    asks: Prose,
     policy: Text,
     count: u64,
     violations: Vec<Violation>,
@@ -86,19 +86,19 @@ struct RuleGroup {
 
 struct Violation {
     host: Text,
-    message: Text,
+    message: Prose,
     place: Text,
     line: Text,
     key: Text,
     key_line: Text,
     fingerprint: Text,
-    expired: Text,
+    expired: Prose,
 }
 
 /// A missing fact.
 struct Gap {
-    what: Text,
-    cure: Text,
+    what: Prose,
+    cure: Prose,
     rules: Text,
     hosts: Text,
     rule_count: usize,
@@ -116,13 +116,15 @@ struct WaiverCard {
     more: Vec<(&'static str, Text)>,
     place: Text,
     count: usize,
-    violations: Vec<(Text, Text)>,
+    violations: Vec<(Text, Prose)>,
     left_out: usize,
 }
 
 /// Rules by hosts.
 struct Matrix {
     hosts: Vec<Text>,
+    /// There are so many hosts that their names stand upright.
+    narrow: bool,
     rows: Vec<MatrixRow>,
     hosts_left_out: usize,
     rules_left_out: usize,
@@ -130,13 +132,14 @@ struct Matrix {
 
 struct MatrixRow {
     id: Text,
-    title: Text,
+    title: Prose,
     /// Word and class of each host.
     cells: Vec<(&'static str, &'static str)>,
 }
 
 struct Framework {
     title: Text,
+    /// Empty where there is no other title.
     name: Text,
     controls: Vec<ControlRow>,
 }
@@ -279,15 +282,16 @@ fn violations(report: &HtmlReport, run: &Run<'_>) -> (Vec<RuleGroup>, u64) {
         let more = all.saturating_sub(violations.len() as u64);
         left_out += more;
         let text = |text: Option<&str>| text.map(Text::new).unwrap_or_default();
+        let prose = |text: Option<&str>| text.map(Prose::new).unwrap_or_default();
         groups.push(RuleGroup {
             id: Text::new(rule.id()),
             severity: rule.severity().name(),
-            title: Text(rule.summary()),
-            because: text(rule.because()),
-            help: text(rule.help()),
+            title: Prose(rule.summary()),
+            because: prose(rule.because()),
+            help: prose(rule.help()),
             url: text(rule.url()),
             controls: Text(rule.controls().join(", ")),
-            asks: Text(rule.requirement()),
+            asks: Prose(rule.requirement()),
             policy: rule
                 .place()
                 .map(|at| Text(format!("{}:{}", at.path(), at.place.line)))
@@ -311,13 +315,13 @@ fn violation(report: &HtmlReport, run: &Run<'_>, entry: &Entry) -> Violation {
     let expired = entry.waiver.and_then(|index| run.policy.waivers.get(index));
     Violation {
         host: Text::new(report.ledger.name(entry.host)),
-        message: Text::new(&entry.message),
+        message: Prose::new(&entry.message),
         place: Text::new(&entry.place),
         line: Text::new(&entry.line),
         key: key_place,
         key_line,
         fingerprint: Text::new(&entry.fingerprint),
-        expired: Text(expired.map(justification).unwrap_or_default()),
+        expired: Prose(expired.map(justification).unwrap_or_default()),
     }
 }
 
@@ -334,8 +338,8 @@ fn unknowns(report: &HtmlReport, run: &Run<'_>) -> Vec<Gap> {
     let gaps = report.gaps.iter().map(|(missed, gap)| {
         let rules: Vec<&str> = gap.rules.iter().map(|rule| rule.id(run.policy)).collect();
         Gap {
-            what: Text(missed.what()),
-            cure: Text(missed.cure()),
+            what: Prose(missed.what()),
+            cure: Prose(missed.cure()),
             rule_count: rules.len(),
             rules: Text(listed(&rules, rules.len())),
             hosts: Text(listed(&gap.hosts, gap.host_count)),
@@ -356,7 +360,7 @@ fn listed<T: AsRef<str>>(names: &[T], count: usize) -> String {
 
 fn waivers(report: &HtmlReport, run: &Run<'_>) -> Vec<WaiverCard> {
     let policy = run.policy;
-    let mut used: Vec<Vec<(Text, Text)>> = policy.waivers.iter().map(|_| Vec::new()).collect();
+    let mut used: Vec<Vec<(Text, Prose)>> = policy.waivers.iter().map(|_| Vec::new()).collect();
     let mut counts = vec![0_usize; policy.waivers.len()];
     let mut room = MOST_WAIVED;
     for (rule, row) in rules(policy).zip(&report.ledger.rows) {
@@ -369,7 +373,7 @@ fn waivers(report: &HtmlReport, run: &Run<'_>) -> Vec<WaiverCard> {
                     let name = report.ledger.name(entry.host);
                     let place = format!("{name}, {}", entry.place);
                     let message = format!("{}: {}", rule.id(), entry.message);
-                    list.push((Text(place), Text(message)));
+                    list.push((Text(place), Prose(message)));
                 }
             }
         }
@@ -437,13 +441,14 @@ fn matrix(report: &HtmlReport, run: &Run<'_>) -> Matrix {
     let rows = rows.into_iter().filter_map(|index| {
         let rule = *all.get(index)?;
         let cells = columns.iter().map(|&host| cell(host, index)).collect();
-        Some(MatrixRow { id: Text::new(rule.id()), title: Text(rule.summary()), cells })
+        Some(MatrixRow { id: Text::new(rule.id()), title: Prose(rule.summary()), cells })
     });
     let name =
         |index: &usize| Text::new(report.ledger.hosts.get(*index).map_or("", |host| &host.host));
     Matrix {
         rows: rows.collect(),
         hosts: columns.iter().map(name).collect(),
+        narrow: columns.len() > 6,
         hosts_left_out,
         rules_left_out,
     }
@@ -465,7 +470,7 @@ fn framework(table: &FrameworkTable, run: &Run<'_>) -> Framework {
     });
     Framework {
         title: Text::new(table.shown()),
-        name: Text::new(&table.name),
+        name: Text::new(table.title.map_or("", |_| &table.name)),
         controls: controls.collect(),
     }
 }
@@ -498,8 +503,8 @@ fn privilege(command: Option<&str>) -> &'static str {
     }
 }
 
-fn warned(sources: &SourceMap, warning: &crate::policy::PolicyError) -> (Text, Text) {
-    (key(sources, warning.at).0, Text::new(&warning.message))
+fn warned(sources: &SourceMap, warning: &crate::policy::PolicyError) -> (Text, Prose) {
+    (key(sources, warning.at).0, Prose::new(&warning.message))
 }
 
 /// What the run was asked to do.
