@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 /// The longest text that is read, in bytes: offsets are 31 bits wide, the 32nd tells pooled text.
 pub const MAX_TEXT: usize = (1 << 31) - 1;
 
+/// How far into a text the lines are counted rather than looked up, in bytes.
+const HEAD: usize = 4096;
+
 /// Names one text of a [`SourceMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SourceId(pub u32);
@@ -172,6 +175,11 @@ impl SourceFile {
     /// 1-based line of a byte offset.
     #[must_use]
     pub fn line(&self, offset: usize) -> usize {
+        // The head of a long text is counted sooner than all of its lines are found.
+        if offset < HEAD && self.lines.get().is_none() {
+            let head = self.text.as_bytes().get(..offset).unwrap_or_default();
+            return memchr::memchr_iter(b'\n', head).count() + 1;
+        }
         self.lines().partition_point(|&start| start as usize <= offset).max(1)
     }
 
