@@ -119,6 +119,7 @@ fn render<const VIOLATIONS: usize>(bencher: Bencher, name: &str) {
         warnings: &[],
         grade: Grade::Presumed,
         threshold,
+        now: None,
         lenient: false,
         verbose: false,
         quiet: false,

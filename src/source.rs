@@ -74,6 +74,8 @@ pub struct SourceFile {
     /// That of the text, computed once: a text may hold thousands of hosts.
     sha256: OnceLock<String>,
     lines: OnceLock<Vec<u32>>,
+    /// Unicode scalar values before each line.
+    scalars: OnceLock<Vec<u32>>,
 }
 
 /// Why bytes are no text.
@@ -94,6 +96,7 @@ impl SourceFile {
             raw_sha256: None,
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         }
     }
 
@@ -118,6 +121,7 @@ impl SourceFile {
             raw_sha256,
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         })
     }
 
@@ -131,6 +135,7 @@ impl SourceFile {
             raw_sha256: Some(self.sha256()),
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         }
     }
 
@@ -191,6 +196,23 @@ impl SourceFile {
         let end = lines.get(line).map_or(self.text.len(), |&at| at as usize - 1);
         let text = self.slice(start..end);
         start..start + text.trim_end_matches('\r').len()
+    }
+
+    /// How many Unicode scalar values stand before a 1-based line.
+    #[must_use]
+    pub fn scalars_before(&self, line: usize) -> usize {
+        let before = self.scalars.get_or_init(|| {
+            let mut before = Vec::with_capacity(self.lines().len());
+            let mut count = 0;
+            for line in self.text.split_inclusive('\n') {
+                before.push(to_u32(count));
+                count += line.chars().count();
+            }
+            before.push(to_u32(count));
+            before
+        });
+        let at = before.get(line.saturating_sub(1)).or(before.last());
+        at.map_or(0, |&count| count as usize)
     }
 
     fn column(&self, line: usize, offset: usize) -> usize {

@@ -20,6 +20,7 @@ fuzz_target!(|text: &str| {
         warnings: &[],
         grade: Grade::Presumed,
         threshold,
+        now: None,
         lenient: true,
         verbose: true,
         quiet: false,

@@ -61,6 +61,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             },
             allow_unknown: args.unknown == Unknown::Allow,
         },
+        now: args.now.as_ref().map(|_| now),
         lenient: args.input.lenient,
         verbose: args.verbose,
         quiet: args.quiet,

@@ -253,7 +253,7 @@ impl Shown {
             text = format!("{self}\n");
         }
         let mut clean = String::with_capacity(text.len());
-        for line in text.lines() {
+        for line in safe::wrapped(&text).lines() {
             clean.push_str(line.trim_end());
             clean.push('\n');
         }
@@ -274,7 +274,7 @@ impl Shown {
 
     fn make_safe(&mut self) {
         let safe = |text: &mut String| {
-            if let Cow::Owned(safe) = safe_lines(text) {
+            if let Cow::Owned(safe) = safe::lines(text) {
                 *text = safe;
             }
         };
@@ -283,15 +283,6 @@ impl Shown {
         [&mut self.code, &mut self.help, &mut self.url].into_iter().flatten().for_each(safe);
         self.related.iter_mut().for_each(Self::make_safe);
     }
-}
-
-/// Made safe, with line breaks kept: help may have several lines.
-fn safe_lines(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(safe::is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let lines: Vec<Cow<'_, str>> = text.split('\n').map(safe::line).collect();
-    Cow::Owned(lines.join("\n"))
 }
 
 impl fmt::Display for Shown {

@@ -289,6 +289,7 @@ fn every_report_is_valid() {
         warnings: &[],
         grade: Grade::Presumed,
         threshold: Threshold { fail_on: Severity::Error, allow_unknown: false },
+        now: None,
         lenient: true,
         verbose: false,
         quiet: false,

@@ -152,6 +152,7 @@ fn swallow(bytes: Vec<u8>, policies: &[Policy], options: &Options, colour: bool)
             warnings: &[],
             grade,
             threshold: THRESHOLD,
+            now: None,
             lenient: index % 3 == 0,
             verbose: true,
             quiet: false,
