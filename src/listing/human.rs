@@ -27,6 +27,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{Listing, Style};
 use crate::address::Scope;
+use crate::capture::cure;
 use crate::safe;
 use crate::snapshot::{Address, Cell, Device, Family, Port, Snapshot, Socket, Transport, Vantage};
 use crate::style::{GAP, NARROWEST, PADDED, Paint, cut, pad, right, wrap};
@@ -257,11 +258,11 @@ impl Page {
             let text = format!("Bound devices: not all known{marks}");
             self.paragraph(Paint::Plain, "", "  ", &text);
         }
-        self.notes();
+        self.notes(snapshot);
         Ok(())
     }
 
-    fn notes(&mut self) {
+    fn notes(&mut self, snapshot: &Snapshot) {
         if !self.notes.is_empty() {
             self.line(&[]);
         }
@@ -269,7 +270,7 @@ impl Page {
             let mark = format!("[{}] ", index + 1);
             let indent = " ".repeat(mark.len());
             self.paragraph(Paint::Plain, &mark, &indent, reason.what());
-            self.paragraph(Paint::Dim, &indent, &indent, reason.cure());
+            self.paragraph(Paint::Dim, &indent, &indent, cure(snapshot, reason));
         }
     }
 
