@@ -219,6 +219,16 @@ impl Condition {
         })
     }
 
+    /// Whether a test of one of these keys is in it.
+    #[must_use]
+    pub fn asks(&self, keys: &[&str]) -> bool {
+        match self {
+            Self::Test { key, .. } => keys.contains(key),
+            Self::Not(inner) => inner.asks(keys),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.asks(keys)),
+        }
+    }
+
     fn fold(&self, of_test: &dyn Fn(&dyn Test) -> Truth) -> Truth {
         match self {
             Self::Test { test, .. } => of_test(test.as_ref()),
