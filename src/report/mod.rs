@@ -4,6 +4,8 @@
 //! fleet needs no more memory than a host. What it says is taken from the views of [`finding`]. To add a format, write `src/report/<name>.rs` with a
 //! [`ReportFormat`], and add one line to [`REPORTERS`].
 
+mod controls;
+pub use controls::TABLES;
 pub mod diagnostic;
 pub mod finding;
 mod human;
@@ -28,6 +30,9 @@ pub struct Run<'a> {
     pub policy: &'a Policy,
     /// Warnings about the policy.
     pub warnings: &'a [PolicyError],
+    /// The moment that waivers and reviews are judged by: `--now`, else that of the clock. Reports for
+    /// auditors are dated by it.
+    pub judged_at: Timestamp,
     /// What counts as evidence.
     pub grade: Grade,
     /// What decides the exit code.
