@@ -6,13 +6,13 @@ use super::args::{CheckArgs, Evidence, FailOn, Unknown};
 use super::error::{CliError, CliErrorKind};
 use super::input::Inputs;
 use super::output::{Output, Screen};
-use super::policies;
-use crate::audit::{Summary, Threshold, audit, waive};
+use super::{live, policies};
+use crate::audit::{Summary, Threshold, Verdict, audit, waive};
 use crate::capture::{Capture, Severity as IssueSeverity};
 use crate::policy::{Globs, Policy, PolicyError, Rule, Severity, suggestion};
 use crate::report::diagnostic::{Level, Shown};
 use crate::report::{HostReport, REPORTERS, ReportFormat, Run, policy_error};
-use crate::snapshot::Grade;
+use crate::snapshot::{Grade, Snapshot};
 
 /// Runs the command and says its exit code.
 pub(super) fn run(args: &CheckArgs, screen: &Screen) -> u8 {
@@ -81,6 +81,12 @@ fn check(
         quiet: args.quiet,
         max_diagnostics: args.max_diagnostics,
     };
+    // Looking through all processes costs more than all else: only where a rule asks, or something is
+    // wrong and its owner is wanted.
+    let is_wrong = |snapshot: &Snapshot| {
+        audit(&policy, snapshot, run.grade).iter().any(|result| result.verdict == Verdict::Fail)
+    };
+    let inputs = inputs.look(live::asked(&policy), Some(Box::new(is_wrong)));
     let mut judge = Judge::new(&run);
     for output in &mut outputs {
         output.begin(&run);

@@ -9,8 +9,10 @@ mod init;
 mod input;
 mod inventory;
 mod list;
+mod live;
 mod output;
 mod policies;
+mod snapshot;
 mod test;
 
 use std::io::Write as _;
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args, &screen),
         Command::Inventory(args) => inventory::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
+        Command::Snapshot(args) => snapshot::run(args, &screen),
         Command::Test(args) => test::run(args, &screen),
         Command::Explain(args) => explain::run(args, &screen),
         Command::Schema { name } => print(schema(*name), &screen),
