@@ -40,7 +40,7 @@ struct JsonReport {
 /// A host: its name or `null`, where the evidence is from, what is wrong with it, and a result for
 /// every rule; `results` is `null` when the evidence could not be used.
 #[derive(Serialize)]
-struct HostDocument<'a> {
+pub(super) struct HostDocument<'a> {
     host: Option<&'a str>,
     source: SourceDocument<'a>,
     issues: Vec<IssueDocument<'a>>,
@@ -121,6 +121,43 @@ struct SummaryDocument {
     exit_code: u8,
 }
 
+impl SummaryDocument {
+    fn new(summary: &Summary) -> Self {
+        Self {
+            pass: summary.count(Verdict::Pass),
+            fail: summary.count(Verdict::Fail),
+            unknown: summary.count(Verdict::Unknown),
+            waived: summary.count(Verdict::Waived),
+            not_applicable: summary.count(Verdict::NotApplicable),
+            waived_violations: summary.waived,
+            hosts: summary.hosts,
+            broken: summary.broken,
+            listeners: summary.listeners,
+            exit_code: summary.exit_code(),
+        }
+    }
+}
+
+/// All of a report but its hosts.
+#[derive(Serialize)]
+pub(super) struct Closing<'a> {
+    schema: &'static str,
+    tool: ToolDocument,
+    policy: PolicyDocument<'a>,
+    summary: SummaryDocument,
+}
+
+impl<'a> Closing<'a> {
+    pub(super) fn new(run: &Run<'a>, summary: &Summary) -> Self {
+        Self {
+            schema: SCHEMA,
+            tool: ToolDocument::THIS,
+            policy: PolicyDocument::new(run.policy),
+            summary: SummaryDocument::new(summary),
+        }
+    }
+}
+
 impl Reporter for JsonReport {
     fn begin(&mut self, run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{{\"schema\": \"{SCHEMA}\",\n \"tool\": ")?;
@@ -138,24 +175,12 @@ impl Reporter for JsonReport {
 
     fn finish(&mut self, _: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(if self.first { b"],\n \"summary\": " } else { b"\n ],\n \"summary\": " })?;
-        let document = SummaryDocument {
-            pass: summary.count(Verdict::Pass),
-            fail: summary.count(Verdict::Fail),
-            unknown: summary.count(Verdict::Unknown),
-            waived: summary.count(Verdict::Waived),
-            not_applicable: summary.count(Verdict::NotApplicable),
-            waived_violations: summary.waived,
-            hosts: summary.hosts,
-            broken: summary.broken,
-            listeners: summary.listeners,
-            exit_code: summary.exit_code(),
-        };
-        safe::json(out, &document, false)?;
+        safe::json(out, &SummaryDocument::new(summary), false)?;
         out.write_all(b"}\n")
     }
 }
 
-fn host_document<'a>(run: &'a Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
+pub(super) fn host_document<'a>(run: &'a Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
     let snapshot = &host.snapshot;
     let issue = |problem: Problem<'a>| IssueDocument {
         code: problem.code(),

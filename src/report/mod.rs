@@ -4,12 +4,26 @@
 //! fleet needs no more memory than a host. What it says is taken from the views of [`finding`]. To add a format, write `src/report/<name>.rs` with a
 //! [`ReportFormat`], and add one line to [`REPORTERS`].
 
+mod annotations;
+mod azure;
+mod checkstyle;
+mod csv;
 pub mod diagnostic;
 pub mod finding;
+mod github;
+mod gitlab;
 mod human;
 pub use human::{capture_issue, policy_error};
 mod json;
+mod junit;
+mod markdown;
+mod ndjson;
 pub mod place;
+mod rdjson;
+mod sarif;
+mod tap;
+mod teamcity;
+pub mod unknowns;
 
 use std::io::{self, Write};
 
@@ -108,7 +122,23 @@ pub trait ReportFormat: Sync {
 }
 
 /// Every format, in the order of the documentation.
-pub static REPORTERS: &[&dyn ReportFormat] = &[&human::Human, &json::Json];
+pub static REPORTERS: &[&dyn ReportFormat] = &[
+    &human::Human,
+    &json::Json,
+    &ndjson::Ndjson,
+    &sarif::Sarif,
+    &sarif::github::SarifGithub,
+    &junit::Junit,
+    &github::Github,
+    &gitlab::Gitlab,
+    &azure::Azure,
+    &teamcity::Teamcity,
+    &checkstyle::Checkstyle,
+    &rdjson::Rdjson,
+    &tap::Tap,
+    &markdown::Markdown,
+    &csv::Csv,
+];
 
 /// The format of this name.
 #[must_use]
