@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod error;
 mod explain;
+mod formats;
 mod init;
 mod input;
 mod inventory;
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::run(args, &screen),
         Command::Test(args) => test::run(args, &screen),
         Command::Explain(args) => explain::run(args, &screen),
+        Command::Formats(args) => formats::run(args, &screen),
         Command::Schema { name } => print(schema(*name), &screen),
         Command::Policy(command) => policy(command, &screen),
     })
