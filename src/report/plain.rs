@@ -1,19 +1,15 @@
 //! Plain words and small data that reports for auditors share.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::finding::{Finding, Standing, findings_of, rules};
 use super::place::clip;
 use super::{HostReport, Run};
-use crate::audit::{Missed, RuleRef, RuleResult, Verdict, missed};
+use crate::audit::{RuleRef, Verdict};
 use crate::controls::Counts;
 use crate::policy::{Policy, Severity};
-use crate::snapshot::{Family, Transport};
 use crate::source::Span;
-use crate::truth::Missing;
 
 /// A moment in RFC 3339, in UTC, whole seconds.
 pub(super) fn moment(at: Timestamp) -> String {
@@ -228,53 +224,5 @@ where
 {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq((self.0)())
-    }
-}
-
-/// Missing facts, each with the rules and hosts that it keeps undecided.
-#[derive(Debug, Default)]
-pub(super) struct Gaps(BTreeMap<Missing, Gap>);
-
-/// What a missing fact keeps undecided.
-#[derive(Debug, Default)]
-pub(super) struct Gap {
-    tables: BTreeSet<(Transport, Family)>,
-    /// The rules.
-    pub(super) rules: BTreeSet<RuleRef>,
-    /// The first hosts, by name.
-    pub(super) hosts: Vec<String>,
-    /// How many hosts there are.
-    pub(super) host_count: usize,
-    last: Option<usize>,
-}
-
-/// How many hosts a gap names.
-const NAMED: usize = 100;
-
-impl Gaps {
-    /// Adds a result; `number` tells hosts apart.
-    pub(super) fn add(&mut self, result: &RuleResult, number: usize, host: &str) {
-        if result.verdict != Verdict::Unknown {
-            return;
-        }
-        for Missed { kind, tables } in missed(result) {
-            let gap = self.0.entry(kind).or_default();
-            gap.tables.extend(tables);
-            gap.rules.insert(result.rule);
-            if gap.last != Some(number) {
-                gap.last = Some(number);
-                gap.host_count += 1;
-                if gap.hosts.len() < NAMED {
-                    gap.hosts.push(host.to_owned());
-                }
-            }
-        }
-    }
-
-    /// Each missing fact, with its words.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Missed, &Gap)> {
-        self.0.iter().map(|(&kind, gap)| {
-            (Missed { kind, tables: gap.tables.iter().copied().collect() }, gap)
-        })
     }
 }

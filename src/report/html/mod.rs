@@ -12,7 +12,8 @@ use std::io::{self, Write};
 
 use askama::Template as _;
 
-use super::plain::{Gaps, Ledger};
+use super::plain::Ledger;
+use super::unknowns::Unknowns;
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{Summary, Verdict};
 use crate::capture::Severity as Issue;
@@ -46,7 +47,7 @@ impl ReportFormat for Html {
 struct HtmlReport {
     ledger: Ledger,
     tally: Tally,
-    gaps: Gaps,
+    unknowns: Unknowns,
     hosts: Vec<HostCounts>,
     listeners: Vec<Listener>,
     listeners_left_out: usize,
@@ -148,14 +149,13 @@ impl Reporter for HtmlReport {
     fn host(&mut self, run: &Run<'_>, host: &HostReport, _: &mut dyn Write) -> io::Result<()> {
         self.ledger.add(run, host);
         self.tally.add(host.results.as_deref());
+        self.unknowns.add(host);
         self.remarks(run, host);
         let mut counts = Counts::default();
         let mut verdicts = Vec::new();
-        let number = self.hosts.len();
         for result in host.results.iter().flatten() {
             counts.add(result.verdict);
             verdicts.push(result.verdict);
-            self.gaps.add(result, number, host.title());
         }
         self.listeners(host);
         let snapshot = &host.snapshot;

@@ -335,15 +335,15 @@ fn key(sources: &SourceMap, at: Option<Span>) -> (Text, Text) {
 }
 
 fn unknowns(report: &HtmlReport, run: &Run<'_>) -> Vec<Gap> {
-    let gaps = report.gaps.iter().map(|(missed, gap)| {
-        let rules: Vec<&str> = gap.rules.iter().map(|rule| rule.id(run.policy)).collect();
+    let gaps = report.unknowns.facts().map(|fact| {
+        let rules: Vec<&str> = fact.rules.iter().map(|rule| rule.id(run.policy)).collect();
         Gap {
-            what: Prose(missed.what()),
-            cure: Prose(missed.cure()),
+            what: Prose(fact.missed.what()),
+            cure: Prose(fact.missed.cure()),
             rule_count: rules.len(),
             rules: Text(listed(&rules, rules.len())),
-            hosts: Text(listed(&gap.hosts, gap.host_count)),
-            host_count: gap.host_count,
+            hosts: Text(listed(fact.hosts, fact.host_count)),
+            host_count: fact.host_count,
         }
     });
     gaps.collect()
