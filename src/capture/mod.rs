@@ -8,6 +8,7 @@ pub mod command;
 pub mod document;
 mod issue;
 pub mod json;
+pub mod lsof;
 pub mod netstat;
 pub mod snapshot;
 pub mod ss;
@@ -119,7 +120,7 @@ pub trait CaptureFormat: Sync {
 
 /// Every format, in the order in which they are tried.
 pub static FORMATS: &[&dyn CaptureFormat] =
-    &[&snapshot::SnapshotDocument, &ss::Ss, &netstat::Netstat];
+    &[&snapshot::SnapshotDocument, &ss::Ss, &netstat::Netstat, &lsof::Lsof, &lsof::LsofFields];
 
 /// The format of this name.
 #[must_use]
