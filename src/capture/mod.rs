@@ -10,6 +10,7 @@ mod issue;
 pub mod json;
 pub mod lsof;
 pub mod netstat;
+pub mod proc_net;
 pub mod snapshot;
 pub mod ss;
 mod transcript;
@@ -119,8 +120,14 @@ pub trait CaptureFormat: Sync {
 }
 
 /// Every format, in the order in which they are tried.
-pub static FORMATS: &[&dyn CaptureFormat] =
-    &[&snapshot::SnapshotDocument, &ss::Ss, &netstat::Netstat, &lsof::Lsof, &lsof::LsofFields];
+pub static FORMATS: &[&dyn CaptureFormat] = &[
+    &snapshot::SnapshotDocument,
+    &ss::Ss,
+    &netstat::Netstat,
+    &lsof::Lsof,
+    &lsof::LsofFields,
+    &proc_net::ProcNet,
+];
 
 /// The format of this name.
 #[must_use]
