@@ -20,6 +20,8 @@ mod fields;
 mod name;
 mod row;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 use super::command::Invocation;
 use super::{CaptureFormat, Transcript};

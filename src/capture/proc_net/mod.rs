@@ -17,6 +17,8 @@ mod file;
 mod order;
 mod reader;
 mod row;
+#[cfg(test)]
+mod tests;
 
 use self::file::File;
 use super::command::Invocation;
