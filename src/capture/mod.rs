@@ -4,15 +4,18 @@
 //! [`CaptureIssue`], and the coverage of the snapshot shrinks with it. To add a format, write
 //! `src/capture/<name>.rs` with a [`CaptureFormat`], and add one line to [`FORMATS`].
 
+pub mod ansible;
 pub mod command;
 pub mod document;
 mod issue;
 pub mod json;
 pub mod netstat;
+pub mod osquery;
 pub mod snapshot;
 pub mod ss;
 mod transcript;
 pub mod tree;
+mod yaml;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -65,8 +68,13 @@ pub trait CaptureFormat: Sync {
 }
 
 /// Every format, in the order in which they are tried.
-pub static FORMATS: &[&dyn CaptureFormat] =
-    &[&snapshot::SnapshotDocument, &ss::Ss, &netstat::Netstat];
+pub static FORMATS: &[&dyn CaptureFormat] = &[
+    &snapshot::SnapshotDocument,
+    &ss::Ss,
+    &netstat::Netstat,
+    &ansible::Ansible,
+    &osquery::Osquery,
+];
 
 /// The format of this name.
 #[must_use]
