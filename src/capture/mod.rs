@@ -9,8 +9,11 @@ pub mod command;
 pub mod document;
 mod issue;
 pub mod json;
+pub mod masscan;
 pub mod netstat;
+pub mod nmap;
 pub mod osquery;
+mod scan;
 pub mod snapshot;
 pub mod ss;
 mod transcript;
@@ -74,6 +77,8 @@ pub static FORMATS: &[&dyn CaptureFormat] = &[
     &netstat::Netstat,
     &ansible::Ansible,
     &osquery::Osquery,
+    &nmap::Nmap,
+    &masscan::Masscan,
 ];
 
 /// The format of this name.

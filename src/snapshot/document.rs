@@ -39,6 +39,9 @@ pub struct SnapshotDocument<'a> {
     /// Network namespaces beside the first. Left out when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<NamespaceDocument<'a>>,
+    /// Ports that a scan asked for, by transport: `{"tcp": "22,80,8000-8010"}`. Left out when empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub scanned: &'a BTreeMap<String, String>,
 }
 
 /// The listeners of a snapshot, each a [`SocketDocument`] that is made when it is written: 50,000 of
@@ -237,6 +240,7 @@ impl<'a> SnapshotDocument<'a> {
                 .as_ref()
                 .map(|interfaces| interfaces.iter().map(InterfaceDocument::new).collect()),
             namespaces: snapshot.namespaces.iter().map(NamespaceDocument::new).collect(),
+            scanned: &snapshot.scanned,
         }
     }
 }

@@ -233,7 +233,8 @@ macro_rules! shapes {
 
 shapes! {
     HeadShape: schema;
-    SnapshotShape: schema host source coverage coverage_missing sockets interfaces namespaces;
+    SnapshotShape: schema host source coverage coverage_missing sockets interfaces namespaces
+        scanned;
     HostShape: name labels;
     SourceShape: kind format path command captured_at sha256;
     SocketShape: transport state address address_text port port_text interface scope processes
@@ -291,6 +292,7 @@ impl<'a> Reader<'a> {
         self.coverage(shape.coverage, shape.coverage_missing);
         self.interfaces(shape.interfaces);
         self.namespaces(shape.namespaces);
+        self.scanned(shape.scanned);
         match shape.sockets.any() {
             Some(sockets) => {
                 for socket in self.list(sockets, "sockets").unwrap_or_default() {
@@ -452,6 +454,16 @@ impl<'a> Reader<'a> {
                 missing: self.reason(shape.missing, Missing::NamespaceNotEntered),
             };
             self.builder.snapshot_mut().namespaces.push(namespace);
+        }
+    }
+
+    fn scanned(&mut self, field: Field<'a>) {
+        for (transport, value) in self.pairs(field, "scanned") {
+            let Some(ports) = self.string(Field(Some(value)), "scanned") else { continue };
+            let scanned = &mut self.builder.snapshot_mut().scanned;
+            if scanned.insert(transport.clone().into_owned(), ports.into_owned()).is_some() {
+                self.twice(value, &transport);
+            }
         }
     }
 
