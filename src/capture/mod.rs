@@ -6,9 +6,14 @@
 
 pub mod ansible;
 pub mod command;
+pub mod docker;
 pub mod document;
+pub mod goss;
+pub mod inspec;
 mod issue;
+pub mod jc;
 pub mod json;
+pub mod lynis;
 pub mod masscan;
 pub mod netstat;
 pub mod nmap;
@@ -79,6 +84,11 @@ pub static FORMATS: &[&dyn CaptureFormat] = &[
     &osquery::Osquery,
     &nmap::Nmap,
     &masscan::Masscan,
+    &docker::Docker,
+    &lynis::Lynis,
+    &jc::Jc,
+    &goss::Goss,
+    &inspec::Inspec,
 ];
 
 /// The format of this name.
