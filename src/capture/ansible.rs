@@ -13,7 +13,7 @@
 //! Source: community.general, plugins/modules/listen_ports_facts.py.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Draft, quote};
 use super::tree::{Kind, Tree, Value};
@@ -56,19 +56,21 @@ impl CaptureFormat for Ansible {
     }
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
-        let text = document.text();
-        let named = |name: &str| memchr::memmem::find(text.as_bytes(), name.as_bytes()).is_some();
-        let bare = named("\"stime\"") && named("\"protocol\"");
-        if !LISTS.iter().any(|(name, _)| named(name)) && !bare {
+        let bare = document.holds_key(&["stime"]) && document.holds_key(&["protocol"]);
+        if !LISTS.iter().any(|(name, _)| document.holds(name)) && !bare {
             return None;
         }
+        let text = document.text();
         let values = document.json_values();
         if !values.is_empty() {
             let captures = read(document, &values);
             return (!captures.is_empty()).then(|| document.finish(captures));
         }
         let tree: Tree = yaml::read(text, &["tcp_listen", "udp_listen"])?;
-        let captures = read(document, &[(tree.value(text, 0), None)]);
+        let mut captures = read(document, &[(tree.value(text, 0), None)]);
+        if let Some(last) = captures.last_mut().filter(|_| !text.ends_with('\n')) {
+            last.snapshot.coverage = last.snapshot.coverage.spoiled(Missing::CutOff);
+        }
         (!captures.is_empty()).then_some(captures)
     }
 }
@@ -83,6 +85,8 @@ struct Host<'a> {
 
 fn read(document: &Document, values: &[(Value<'_>, Option<&str>)]) -> Vec<Capture> {
     let mut hosts: Vec<Host<'_>> = Vec::new();
+    let mut order: BTreeMap<Option<Cow<'_, str>>, usize> = BTreeMap::new();
+    let mut names = Names::new();
     let mut facts = Vec::new();
     for &(root, banner) in values {
         let before = facts.len();
@@ -95,9 +99,10 @@ fn read(document: &Document, values: &[(Value<'_>, Option<&str>)]) -> Vec<Captur
     let forks = forks(&facts.iter().map(|&(list, ..)| list).collect::<Vec<_>>());
     for (index, &(list, transport, banner)) in facts.iter().enumerate() {
         let fork = forks.get(index).copied().flatten();
-        let own = || host_name(list).or_else(|| fork.and_then(Value::string));
+        let own = || host_name(list, &mut names).or_else(|| fork.and_then(Value::string));
         let name = banner.map(Cow::Borrowed).or_else(own);
-        match hosts.iter_mut().find(|host| host.name == name) {
+        let at = *order.entry(name.clone()).or_insert(hosts.len());
+        match hosts.get_mut(at) {
             Some(host) => host.lists.push((list, transport)),
             None => hosts.push(Host { name, lists: vec![(list, transport)], failed: None }),
         }
@@ -123,15 +128,16 @@ fn list(value: Value<'_>) -> Option<Option<Transport>> {
     (entry && alone).then_some(None)
 }
 
+/// The names that objects give, by object: a map of many hosts is asked once.
+type Names<'a> = BTreeMap<u32, Option<Cow<'a, str>>>;
+
 /// The name that an object around a list gives its host.
-fn host_name(list: Value<'_>) -> Option<Cow<'_, str>> {
+fn host_name<'a>(list: Value<'a>, names: &mut Names<'a>) -> Option<Cow<'a, str>> {
     let mut around = list.parent();
     while let Some(object) = around {
-        let inner = object.get(&["ansible_facts"]);
-        let own = [Some(object), inner].into_iter().flatten();
-        let mut names = own.filter_map(|object| object.get(NAMES).and_then(Value::string));
-        if let Some(name) = names.find(|name| !name.trim().is_empty()) {
-            return Some(name);
+        let own = names.entry(object.id()).or_insert_with(|| own_name(object));
+        if let Some(name) = own {
+            return Some(name.clone());
         }
         // `hosts` of the JSON callback, `hostvars`: the key is the host.
         if let Some(key) = object.key()
@@ -143,6 +149,14 @@ fn host_name(list: Value<'_>) -> Option<Cow<'_, str>> {
         around = object.parent();
     }
     None
+}
+
+/// The name that an object itself gives its host.
+fn own_name(object: Value<'_>) -> Option<Cow<'_, str>> {
+    let inner = object.get(&["ansible_facts"]);
+    let own = [Some(object), inner].into_iter().flatten();
+    let mut names = own.filter_map(|object| object.get(NAMES).and_then(Value::string));
+    names.find(|name| !name.trim().is_empty())
 }
 
 /// For each list the key at which its path leaves that of the others: in a map of hosts, the host.

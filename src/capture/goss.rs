@@ -35,7 +35,7 @@ impl CaptureFormat for Goss {
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
         let text = document.text();
-        if memchr::memmem::find(text.as_bytes(), b"listening").is_none() {
+        if !document.holds("listening") {
             return None;
         }
         let values = document.json_values();

@@ -32,7 +32,7 @@ impl CaptureFormat for Inspec {
     }
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
-        memchr::memmem::find(document.text().as_bytes(), b"\"code_desc\"")?;
+        document.holds_key(&["code_desc"]).then_some(())?;
         let values = document.json_values();
         let read = values.iter().filter_map(|&(root, host)| capture(document, root, host));
         let captures: Vec<Capture> = read.collect();
@@ -70,9 +70,7 @@ fn capture(document: &Document, root: Value<'_>, host: Option<&str>) -> Option<C
         }
         let Some((what, value)) = expected(said) else { continue };
         match what {
-            "protocols" => {
-                told.protocols.extend(Transport::from_name(value.trim_end_matches('6')).into_iter())
-            }
+            "protocols" => told.protocols.extend(Transport::from_name(value.trim_end_matches('6'))),
             "addresses" => told.addresses.push((value.to_owned(), words)),
             "processes" => told.processes.push((value.to_owned(), words)),
             _ => {}

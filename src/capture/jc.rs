@@ -38,13 +38,11 @@ impl CaptureFormat for Jc {
     }
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
-        let text = document.text().as_bytes();
-        let signs: [&[u8]; 3] = [b"\"netid\"", b"\"proto\"", b"\"size_off\""];
-        if !signs.iter().any(|sign| memchr::memmem::find(text, sign).is_some()) {
+        if !document.holds_key(&["netid", "proto", "size_off"]) {
             return None;
         }
         let values = document.json_values();
-        let mut hosts: Vec<(Option<&str>, Vec<(Value<'_>, Tool)>)> = Vec::new();
+        let mut hosts: Vec<(Option<&str>, Vec<Row<'_>>)> = Vec::new();
         for (root, host) in values {
             let alone = (root.kind() == Kind::Object).then_some(root);
             let rows = alone.into_iter().chain(root.items());
@@ -60,6 +58,9 @@ impl CaptureFormat for Jc {
         (!captures.is_empty()).then(|| document.finish(captures))
     }
 }
+
+/// A row, and the tool that printed it.
+type Row<'a> = (Value<'a>, Tool);
 
 /// The tool behind a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,7 @@ const NETSTAT_WIDTH: usize = 22;
 /// lsof's limit of a command. Source: lsof(8), `+c`.
 const LSOF_COMMAND: usize = 9;
 
-fn capture(document: &Document, host: Option<&str>, rows: &[(Value<'_>, Tool)]) -> Capture {
+fn capture(document: &Document, host: Option<&str>, rows: &[Row<'_>]) -> Capture {
     let mut draft = Draft::new(document, "jc", Vantage::Observed);
     let prompt = document.prompt_host();
     draft.host(host.or(prompt.as_deref()));

@@ -38,8 +38,7 @@ impl CaptureFormat for Lynis {
                 || line.starts_with("lynis_version=")
                 || KEYS.iter().any(|key| line.starts_with(key))
         };
-        if memchr::memmem::find(document.text().as_bytes(), b"network_listen").is_none()
-            && memchr::memmem::find(document.text().as_bytes(), b"ynis").is_none()
+        if !document.holds("ynis") && !document.holds("network_listen")
             || !document.lines().any(ours)
         {
             return None;

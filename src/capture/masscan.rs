@@ -17,6 +17,9 @@ use super::scan::{Found, Scan};
 use super::tree::{Tree, Value};
 use super::{Capture, CaptureFormat, Document, IssueKind, json};
 
+/// How many lines are looked at for a sign.
+const HEAD_LINES: usize = 64;
+
 /// The format `masscan`.
 pub struct Masscan;
 
@@ -30,13 +33,13 @@ impl CaptureFormat for Masscan {
     }
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
-        let text = document.text();
-        let has = |sign: &str| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some();
-        if has("\"ports\"") && has("\"proto\"") && has("\"ip\"") {
+        let keys = ["ports", "proto", "ip"];
+        if keys.iter().all(|key| document.holds_key(&[key])) {
             return from_json(document);
         }
-        let listed = has("#masscan") || has("Discovered open port ");
-        if !listed || document.has_tables() {
+        let mut head = document.lines().take(HEAD_LINES).map(|(_, line)| line.trim_start());
+        let sign = |line: &str| line == "#masscan" || line.starts_with("Discovered open port ");
+        if !head.any(sign) || document.has_tables() {
             return None;
         }
         from_list(document)
@@ -54,7 +57,8 @@ fn from_json(document: &Document) -> Option<Vec<Capture>> {
             met |= add(&mut scan, value);
         }
         let captures = scan.captures("records of masscan's JSON");
-        return met.then(|| document.finish(captures));
+        let end = |text: &str| text.starts_with("finished");
+        return met.then(|| document.finish_but(captures, end));
     }
     // The whole is no JSON; each record stands on a line of its own.
     for (at, line) in document.lines() {

@@ -37,19 +37,14 @@ impl CaptureFormat for Docker {
     }
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
-        let text = document.text().as_bytes();
-        let has = |sign: &[u8]| memchr::memmem::find(text, sign).is_some();
-        let keys: [&[u8]; 4] = [b"\"Ports\"", b"\"PortBindings\"", b"\"Publishers\"", b"\"ports\""];
-        if keys.iter().any(|key| has(key)) {
+        if document.holds_key(&["Ports", "PortBindings", "Publishers", "ports"]) {
             let containers: Vec<_> = containers(document).collect();
             if !containers.is_empty() {
                 return Some(document.finish(captures(document, &containers)));
             }
         }
-        has(b"CONTAINER ID").then(|| table::read(document)).flatten().or_else(|| {
-            let compose = has(b"SERVICE") && has(b"PORTS");
-            compose.then(|| table::read(document)).flatten()
-        })
+        let listed = document.holds("CONTAINER ID") || document.holds("SERVICE");
+        listed.then(|| table::read(document)).flatten()
     }
 }
 

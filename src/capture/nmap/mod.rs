@@ -27,7 +27,7 @@ impl CaptureFormat for Nmap {
     }
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
-        if memchr::memmem::find(document.text().as_bytes(), b"<nmaprun").is_some() {
+        if document.holds("<nmaprun") {
             return xml::read(document);
         }
         text::read(document)

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! # Nmap 7.93 scan initiated Sat Jan 14 09:30:00 2023 as: nmap -oG - 192.0.2.7
-//! Host: 192.0.2.7 (web1)	Ports: 22/open/tcp//ssh///, 80/closed/tcp//http///	Ignored State: filtered (998)
+//! Host: 192.0.2.7 (web1)    Ports: 22/open/tcp//ssh///, 80/closed/tcp//http///    Ignored State: filtered (998)
 //! ```
+//!
+//! Fields of `Host:` lines stand a tab apart.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -11,6 +13,9 @@ use std::ops::Range;
 use super::super::document::Line;
 use super::super::scan::{Found, Scan};
 use super::super::{Capture, Document, IssueKind, transcript};
+
+/// How a scan ends.
+const DONE: [&str; 3] = ["# Nmap done", "Nmap done:", "# Masscan done"];
 
 /// How many lines are looked at for a sign.
 const HEAD_LINES: usize = 64;
@@ -71,9 +76,7 @@ impl<'a> Walk<'a> {
         let (at, line) = (at + skip, line.trim_start());
         if let Some((_, command)) = line.split_once(" as: ").filter(|_| line.starts_with('#')) {
             self.scan.command = Some(command.trim().to_owned());
-        } else if line.starts_with("# Nmap done") || line.starts_with("Nmap done:") {
-            self.done = true;
-        } else if line.starts_with("# Masscan done") {
+        } else if DONE.iter().any(|end| line.starts_with(end)) {
             self.done = true;
         } else if let Some(asked) = line.strip_prefix("# Ports scanned: ") {
             self.asked(asked);

@@ -21,6 +21,7 @@ mod query;
 mod rows;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::document::{Draft, port_number};
 use super::{Capture, CaptureFormat, Document};
@@ -51,9 +52,13 @@ impl CaptureFormat for Osquery {
             let captures = captures.map(|(host, records)| capture(document, host, records, &query));
             return Some(document.finish(captures.collect()));
         }
-        let records = rows::text(document)?;
+        let (records, whole) = rows::text(document)?;
         let host = document.prompt_host().map(Cow::Owned);
-        Some(vec![capture(document, host, records, &Query::typed(document))])
+        let mut capture = capture(document, host, records, &Query::typed(document));
+        if !whole {
+            capture.snapshot.coverage = capture.snapshot.coverage.spoiled(Missing::CutOff);
+        }
+        Some(vec![capture])
     }
 }
 
@@ -61,7 +66,7 @@ impl CaptureFormat for Osquery {
 type Host<'a> = (Option<Cow<'a, str>>, Vec<Record<'a>>);
 
 fn hosts(records: Vec<Record<'_>>) -> Vec<Host<'_>> {
-    let mut order = std::collections::BTreeMap::new();
+    let mut order = BTreeMap::new();
     let mut hosts: Vec<Host<'_>> = Vec::new();
     for record in records {
         let index = *order.entry(record.host.clone()).or_insert(hosts.len());
@@ -76,13 +81,13 @@ fn hosts(records: Vec<Record<'_>>) -> Vec<Host<'_>> {
 /// What is left of a host's records when each has changed what was there before.
 fn settled(records: Vec<Record<'_>>) -> (Vec<Cells<'_>>, bool) {
     let whole = records.iter().any(|record| record.change == Change::Whole);
-    let last: std::collections::BTreeMap<Cow<'_, str>, usize> = records
+    let last: BTreeMap<Cow<'_, str>, usize> = records
         .iter()
         .enumerate()
         .filter(|(_, record)| record.change == Change::Whole)
         .map(|(index, record)| (record.query.clone(), index))
         .collect();
-    let mut removed = std::collections::BTreeMap::new();
+    let mut removed = BTreeMap::new();
     let mut kept: Vec<Cells<'_>> = Vec::new();
     for (index, record) in records.into_iter().enumerate().rev() {
         match record.change {
@@ -94,7 +99,11 @@ fn settled(records: Vec<Record<'_>>) -> (Vec<Cells<'_>>, bool) {
             Change::Whole if last.get(&record.query).is_some_and(|&last| last > index) => {}
             Change::Whole | Change::Added => {
                 for row in record.rows.into_iter().rev() {
-                    match removed.get_mut(&row.identity()) {
+                    let gone = match removed.is_empty() {
+                        true => None,
+                        false => removed.get_mut(&row.identity()),
+                    };
+                    match gone {
                         Some(count) if *count > 0 => *count -= 1,
                         _ => kept.push(row),
                     }

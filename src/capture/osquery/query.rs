@@ -19,7 +19,7 @@ impl Query {
             let line = line.trim();
             if let Some(sql) = line.strip_prefix("osquery> ") {
                 // Commands such as `.mode csv` change how rows are written only.
-                if is_query(sql) {
+                if sql.to_ascii_lowercase().contains("select") {
                     text = Some(sql.to_owned());
                 }
             } else if let (Some(rest), Some(sql)) = (line.strip_prefix("...> "), text.as_mut()) {
@@ -34,6 +34,7 @@ impl Query {
                 break;
             }
         }
+        let text = text.filter(|text| is_query(text));
         let filtered = text.as_deref().is_some_and(filters);
         Self { text, filtered }
     }

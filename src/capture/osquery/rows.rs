@@ -85,8 +85,7 @@ const HOSTS: &[&str] = &[
 
 /// The records of JSON; none where nothing looks like a row.
 pub(super) fn json(document: &Document) -> Vec<Record<'_>> {
-    let text = document.text().as_bytes();
-    if memchr::memmem::find(text, b"\"protocol\"").is_none() {
+    if !document.holds_key(&["protocol"]) {
         return Vec::new();
     }
     let mut records: Vec<Record<'_>> = Vec::new();
@@ -131,17 +130,17 @@ fn record<'a>(row: Value<'a>, banner: Option<&'a str>) -> Record<'a> {
         } else if is("added") {
             record.change = Change::Added;
         } else if is("columns") {
-            let removed = around.get(&["action"]).is_some_and(|action| action.is("removed"));
+            let removed = around.get_near(&["action"]).is_some_and(|action| action.is("removed"));
             record.change = if removed { Change::Removed } else { Change::Added };
         }
         if record.query.is_empty() && !is("columns") || is("columns") {
-            let name = around.get(&["name", "query_name"]).and_then(Value::string);
+            let name = around.get_near(&["name", "query_name"]).and_then(Value::string);
             record.query = name.unwrap_or_default();
         }
         if record.host.is_none() {
-            let decorations = around.get(&["decorations"]);
+            let decorations = around.get_near(&["decorations"]);
             let mut places = [decorations, Some(around)].into_iter().flatten();
-            record.host = places.find_map(|place| place.get(HOSTS).and_then(Value::string));
+            record.host = places.find_map(|place| place.get_near(HOSTS).and_then(Value::string));
         }
         inner = around;
     }
@@ -159,11 +158,17 @@ fn cells(row: Value<'_>) -> Cells<'_> {
 }
 
 /// The rows of a text; `None` where it is none of osquery's.
-pub(super) fn text(document: &Document) -> Option<Vec<Record<'_>>> {
+pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
+    if !document.holds("protocol") {
+        return None;
+    }
+    // Whether the last line is whole, and a box has its lower edge.
+    let mut whole = document.text().ends_with('\n');
     let mut header: Option<Vec<Cell<'_>>> = None;
     let mut rows: Vec<Cells<'_>> = Vec::new();
     let mut found = false;
     let mut style = None;
+    let mut edge = false;
     for line in document.lines() {
         let (at, content) = line;
         let trimmed = content.trim();
@@ -172,8 +177,10 @@ pub(super) fn text(document: &Document) -> Option<Vec<Record<'_>>> {
             continue;
         }
         if trimmed.starts_with("+-") || trimmed.is_empty() {
+            edge |= trimmed.starts_with("+-");
             continue;
         }
+        edge = false;
         if trimmed.starts_with("osquery> ") {
             header = None;
             continue;
@@ -207,7 +214,10 @@ pub(super) fn text(document: &Document) -> Option<Vec<Record<'_>>> {
     if !found || document.has_tables() {
         return None;
     }
-    Some(vec![Record { host: None, query: "".into(), change: Change::Whole, rows }])
+    let last = rows.last().map_or(0, |row| row.row.end);
+    let behind = document.text().get(last..).unwrap_or_default();
+    whole &= style != Some(Style::Box) || edge || behind.contains("\n+-");
+    Some((vec![Record { host: None, query: "".into(), change: Change::Whole, rows }], whole))
 }
 
 /// How the cells of a line stand apart.
