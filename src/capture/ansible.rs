@@ -81,6 +81,8 @@ struct Host<'a> {
     lists: Vec<(Value<'a>, Option<Transport>)>,
     /// Where it is told that nothing could be read.
     failed: Option<Value<'a>>,
+    /// The first value that is of this host.
+    first: u32,
 }
 
 fn read(document: &Document, values: &[(Value<'_>, Option<&str>)]) -> Vec<Capture> {
@@ -93,7 +95,8 @@ fn read(document: &Document, values: &[(Value<'_>, Option<&str>)]) -> Vec<Captur
         facts.extend(root.all().filter_map(|value| Some((value, list(value)?, banner))));
         if let (true, Some(banner)) = (facts.len() == before, banner) {
             let failed = Some(root).filter(|root| root.get(&["msg", "unreachable"]).is_some());
-            hosts.push(Host { name: Some(banner.into()), lists: vec![], failed });
+            let first = root.id();
+            hosts.push(Host { name: Some(banner.into()), lists: vec![], failed, first });
         }
     }
     let forks = forks(&facts.iter().map(|&(list, ..)| list).collect::<Vec<_>>());
@@ -104,12 +107,16 @@ fn read(document: &Document, values: &[(Value<'_>, Option<&str>)]) -> Vec<Captur
         let at = *order.entry(name.clone()).or_insert(hosts.len());
         match hosts.get_mut(at) {
             Some(host) => host.lists.push((list, transport)),
-            None => hosts.push(Host { name, lists: vec![(list, transport)], failed: None }),
+            None => {
+                let (lists, first) = (vec![(list, transport)], list.id());
+                hosts.push(Host { name, lists, failed: None, first });
+            }
         }
     }
     if hosts.iter().all(|host| host.lists.is_empty()) {
         return Vec::new();
     }
+    hosts.sort_by_key(|host| host.first);
     hosts.iter().map(|host| capture(document, host)).collect()
 }
 

@@ -86,7 +86,8 @@ fn gossfile(document: &Document, root: Value<'_>, host: Option<&str>) -> Option<
             }
         }
     }
-    Some(draft.capture(Coverage::default(), "`port` of a gossfile"))
+    let coverage = Coverage::uniform(Cell::Absent(Missing::Declared));
+    Some(draft.capture(coverage, "`port` of a gossfile"))
 }
 
 /// Adds a listener for each address; one without an address where none is told.

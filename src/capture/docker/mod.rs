@@ -20,7 +20,7 @@ use std::ops::Range;
 use super::document::Draft;
 use super::tree::{Kind, Value};
 use super::{Capture, CaptureFormat, Document, IssueKind};
-use crate::snapshot::{Address, Coverage, Details, Text, Transport, Vantage};
+use crate::snapshot::{Address, Cell, Coverage, Details, Text, Transport, Vantage};
 use crate::truth::Missing;
 use ports::Published;
 
@@ -93,7 +93,7 @@ impl<'a> Fill<'a> {
     }
 
     fn capture(self, detection: &str) -> Capture {
-        self.draft.capture(Coverage::default(), detection)
+        self.draft.capture(Coverage::uniform(Cell::Absent(Missing::Declared)), detection)
     }
 }
 
