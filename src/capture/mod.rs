@@ -33,6 +33,7 @@ pub use document::Document;
 pub use issue::{CaptureIssue, IssueKind, Severity};
 pub use transcript::{Known, Line, LineRange, Prompt, Transcript};
 
+use self::command::Invocation;
 use crate::snapshot::{Coverage, Snapshot};
 use crate::source::{SourceFile, SourceId, Span};
 use crate::truth::Missing;
@@ -60,11 +61,62 @@ pub trait CaptureFormat: Sync {
 
     /// Reads from [`Transcript::position`] on, until the text ends or a line belongs to another
     /// format or host, and leaves the position there. It must get past at least one line when that
-    /// line is this format's.
-    /// A format that has documents only holds nothing in a text that is none (`--from`).
+    /// line is this format's. A format that has documents only holds nothing in a text that is none (`--from`).
     fn read(&self, transcript: &mut Transcript) {
         let end = transcript.source().text().len();
         transcript.set_position(end);
+    }
+
+    /// Base names of the programs that print this format: what was typed for one of them is the command
+    /// of its tables.
+    fn programs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether this format is the output of a call, for programs that print other things too.
+    fn claims(&self, call: &Invocation) -> bool {
+        self.programs().contains(&call.program.as_str())
+    }
+
+    /// Whether a line that is nothing but a claimed call is one, and no sentence about the tool.
+    fn echoes(&self, call: &Invocation) -> bool {
+        let shaped =
+            |arg: &String| arg.starts_with('-') || arg.chars().all(|c| c.is_ascii_lowercase());
+        call.args.iter().all(shaped)
+    }
+
+    /// The network namespace that the options of a claimed call name.
+    fn namespace(&self, call: &Invocation) -> Option<String> {
+        let _ = call;
+        None
+    }
+
+    /// Whether a line, without blanks around it, is text of its tools that carries no row and costs
+    /// none: a notice, a progress line.
+    fn chatter(&self, line: &str) -> bool {
+        let _ = line;
+        false
+    }
+
+    /// Whether a line, without blanks around it, says that a table was not, or not wholly, read. It is
+    /// asked before [`CaptureFormat::chatter`], and its answer spoils the coverage of the whole capture.
+    fn tool_error(&self, line: &str) -> bool {
+        let _ = line;
+        false
+    }
+
+    /// What a line, without blanks around it, begins when that is other output of its tools and no list
+    /// of sockets: `a routing table`.
+    fn other_output(&self, line: &str) -> Option<&'static str> {
+        let _ = line;
+        None
+    }
+
+    /// What supplies a missing fact where this format comes from, as an instruction; `None` where the
+    /// words for Linux hosts fit ([`Missing::cure`]).
+    fn cure(&self, missing: Missing) -> Option<&'static str> {
+        let _ = missing;
+        None
     }
 
     /// Reads a document (JSON, XML, ...), which is no transcript of lines; `None` when this format
@@ -95,6 +147,15 @@ pub static FORMATS: &[&dyn CaptureFormat] = &[
 #[must_use]
 pub fn format(name: &str) -> Option<&'static dyn CaptureFormat> {
     FORMATS.iter().copied().find(|format| format.name() == name)
+}
+
+/// What supplies a fact that `snapshot` lacks, as an instruction that fits the platform and the tools of
+/// its evidence.
+#[must_use]
+pub fn cure(snapshot: &Snapshot, missing: Missing) -> &'static str {
+    format(&snapshot.origin.format)
+        .and_then(|format| format.cure(missing))
+        .unwrap_or_else(|| missing.cure())
 }
 
 /// What the user says of the evidence.
