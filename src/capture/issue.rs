@@ -41,11 +41,13 @@ pub enum IssueKind {
     BadJson,
     /// A JSON document of another schema, or a snapshot with a wrong value.
     BadSnapshot,
+    /// A scanner could not tell whether ports are open.
+    Uncertain,
 }
 
 impl IssueKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Empty,
         Self::Binary,
         Self::UnknownFormat,
@@ -58,6 +60,7 @@ impl IssueKind {
         Self::Ignored,
         Self::BadJson,
         Self::BadSnapshot,
+        Self::Uncertain,
     ];
 
     /// The diagnostic code.
@@ -76,6 +79,7 @@ impl IssueKind {
             Self::Ignored => "socklint::capture::ignored",
             Self::BadJson => "socklint::capture::bad_json",
             Self::BadSnapshot => "socklint::capture::bad_snapshot",
+            Self::Uncertain => "socklint::capture::uncertain",
         }
     }
 
@@ -93,7 +97,7 @@ impl IssueKind {
             | Self::BadJson
             | Self::BadSnapshot => Severity::Error,
             Self::ToolError | Self::ForgedRow | Self::AmbiguousOwner => Severity::Warning,
-            Self::Ignored => Severity::Note,
+            Self::Ignored | Self::Uncertain => Severity::Note,
         }
     }
 
@@ -111,7 +115,7 @@ impl IssueKind {
             | Self::RowUnread
             | Self::BadJson
             | Self::BadSnapshot => Some(Missing::RowUnread),
-            Self::ForgedRow | Self::AmbiguousOwner | Self::Ignored => None,
+            Self::ForgedRow | Self::AmbiguousOwner | Self::Ignored | Self::Uncertain => None,
         }
     }
 
@@ -122,8 +126,9 @@ impl IssueKind {
             Self::Empty => "capture the sockets into the file: `ss -lntup > capture.txt`",
             Self::Binary => "socklint reads text; `ss -lntup` prints it",
             Self::UnknownFormat => {
-                "socklint reads the output of ss and netstat and its own snapshots; \
-                 name the format with `--from` when detection is wrong"
+                "socklint reads the output of ss, netstat and many other tools, and its own \
+                 snapshots; `socklint check --help` names the formats, and `--from` takes one when \
+                 detection is wrong"
             }
             Self::NotSockets => "capture a list of sockets: `ss -lntup`",
             Self::RowUnread => {
@@ -139,6 +144,7 @@ impl IssueKind {
             Self::AmbiguousOwner => "the owner counts as not known: the name was chosen to mislead",
             Self::Ignored => "remove them, or leave them: nothing in them looks like a socket",
             Self::BadJson => "write it again: `socklint list -f json` makes snapshots",
+            Self::Uncertain => "what a scan leaves open is decided on the host: `sudo ss -lntup`",
             Self::BadSnapshot => "the shape of a snapshot is that of `socklint list -f json`",
         }
     }

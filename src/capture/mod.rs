@@ -4,17 +4,28 @@
 //! [`CaptureIssue`], and the coverage of the snapshot shrinks with it. To add a format, write
 //! `src/capture/<name>.rs` with a [`CaptureFormat`], and add one line to [`FORMATS`].
 
+pub mod ansible;
 pub mod command;
+pub mod docker;
 pub mod document;
+pub mod goss;
+pub mod inspec;
 mod issue;
+pub mod jc;
 pub mod json;
 pub mod lsof;
 pub mod netstat;
 pub mod proc_net;
+pub mod lynis;
+pub mod masscan;
+pub mod nmap;
+pub mod osquery;
+mod scan;
 pub mod snapshot;
 pub mod ss;
 mod transcript;
 pub mod tree;
+mod yaml;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -52,8 +63,7 @@ pub trait CaptureFormat: Sync {
 
     /// Reads from [`Transcript::position`] on, until the text ends or a line belongs to another
     /// format or host, and leaves the position there. It must get past at least one line when that
-    /// line is this format's.
-    /// A format that has documents only holds nothing in a text that is none (`--from`).
+    /// line is this format's. A format that has documents only holds nothing in a text that is none (`--from`).
     fn read(&self, transcript: &mut Transcript) {
         let end = transcript.source().text().len();
         transcript.set_position(end);
@@ -127,6 +137,15 @@ pub static FORMATS: &[&dyn CaptureFormat] = &[
     &lsof::Lsof,
     &lsof::LsofFields,
     &proc_net::ProcNet,
+    &ansible::Ansible,
+    &osquery::Osquery,
+    &nmap::Nmap,
+    &masscan::Masscan,
+    &docker::Docker,
+    &lynis::Lynis,
+    &jc::Jc,
+    &goss::Goss,
+    &inspec::Inspec,
 ];
 
 /// The format of this name.

@@ -506,6 +506,8 @@ pub struct Snapshot {
     pub interfaces: Option<Vec<Interface>>,
     /// Network namespaces beside the first, where the evidence tells of them.
     pub namespaces: Vec<Namespace>,
+    /// Ports that a scan asked for, by transport, as the scanner writes them: `22,80,8000-8010`.
+    pub scanned: BTreeMap<String, String>,
     /// Sysctls of the network, in the first network namespace, by name: `net.ipv6.bindv6only`.
     pub sysctls: BTreeMap<String, String>,
     sockets: Vec<Socket>,

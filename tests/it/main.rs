@@ -9,6 +9,8 @@ mod conditions;
 #[cfg(test)]
 mod controls;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod drafts;
 #[cfg(test)]
 mod exit_codes;
