@@ -7,6 +7,7 @@
 pub mod command;
 mod issue;
 pub mod netstat;
+mod seen;
 pub mod snapshot;
 pub mod ss;
 mod transcript;
@@ -104,8 +105,11 @@ pub trait CaptureFormat: Sync {
 }
 
 /// Every format, in the order in which they are tried.
-pub static FORMATS: &[&dyn CaptureFormat] =
-    &[&snapshot::SnapshotDocument, &ss::Ss, &netstat::Netstat];
+pub static FORMATS: &[&dyn CaptureFormat] = &[
+    &snapshot::SnapshotDocument,
+    &ss::Ss,
+    &netstat::Netstat,
+];
 
 /// The format of this name.
 #[must_use]
