@@ -8,6 +8,7 @@ pub mod command;
 mod issue;
 pub mod netstat;
 pub mod netstat_bsd;
+pub mod netstat_windows;
 mod seen;
 pub mod snapshot;
 pub mod ss;
@@ -113,6 +114,7 @@ pub static FORMATS: &[&dyn CaptureFormat] = &[
     &snapshot::SnapshotDocument,
     &ss::Ss,
     &netstat_bsd::NetstatBsd,
+    &netstat_windows::NetstatWindows,
     &netstat::Netstat,
 ];
 
