@@ -11,6 +11,7 @@ pub mod netstat_bsd;
 pub mod netstat_windows;
 mod seen;
 pub mod snapshot;
+pub mod sockstat;
 pub mod ss;
 mod table;
 #[cfg(test)]
@@ -115,6 +116,7 @@ pub static FORMATS: &[&dyn CaptureFormat] = &[
     &ss::Ss,
     &netstat_bsd::NetstatBsd,
     &netstat_windows::NetstatWindows,
+    &sockstat::Sockstat,
     &netstat::Netstat,
 ];
 
