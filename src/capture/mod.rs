@@ -9,6 +9,7 @@ mod issue;
 pub mod netstat;
 pub mod netstat_bsd;
 pub mod netstat_windows;
+pub mod powershell;
 mod seen;
 pub mod snapshot;
 pub mod sockstat;
@@ -117,6 +118,7 @@ pub static FORMATS: &[&dyn CaptureFormat] = &[
     &netstat_bsd::NetstatBsd,
     &netstat_windows::NetstatWindows,
     &sockstat::Sockstat,
+    &powershell::PowerShell,
     &netstat::Netstat,
 ];
 
