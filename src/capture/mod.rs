@@ -14,6 +14,7 @@ mod seen;
 pub mod snapshot;
 pub mod sockstat;
 pub mod ss;
+pub mod systemctl;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -119,6 +120,7 @@ pub static FORMATS: &[&dyn CaptureFormat] = &[
     &netstat_windows::NetstatWindows,
     &sockstat::Sockstat,
     &powershell::PowerShell,
+    &systemctl::Systemctl,
     &netstat::Netstat,
 ];
 
