@@ -89,11 +89,13 @@ pub enum Missing {
     Declared,
     /// A network namespace could not be entered.
     NamespaceNotEntered,
+    /// Every visible process was looked at, and none holds the socket.
+    OwnerNotFound,
 }
 
 impl Missing {
     /// Every kind, in order.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::TransportNotShown,
         Self::FamilyNotShown,
         Self::ListenersNotShown,
@@ -132,6 +134,7 @@ impl Missing {
         Self::SeenFromOutside,
         Self::Declared,
         Self::NamespaceNotEntered,
+        Self::OwnerNotFound,
     ];
 
     /// The id in JSON: `owner-not-shown`.
@@ -345,6 +348,13 @@ impl Missing {
                 "namespace-not-entered",
                 "a network namespace of the host could not be read",
                 "run as root: `sudo socklint snapshot --netns all`",
+            ),
+            Self::OwnerNotFound => (
+                "owner-not-found",
+                "no process that can be seen holds a socket: it is the kernel's own, or held where this \
+                 view does not reach",
+                "look from the host itself, outside of containers; sockets of the kernel (NFS, VXLAN, \
+                 WireGuard) have no process: judge them by their port",
             ),
         }
     }

@@ -5,7 +5,9 @@
 //! `src/capture/<name>.rs` with a [`CaptureFormat`], and add one line to [`FORMATS`].
 
 pub mod command;
+pub mod document;
 mod issue;
+pub mod json;
 pub mod netstat;
 pub mod netstat_bsd;
 pub mod netstat_windows;
@@ -19,11 +21,13 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod transcript;
+pub mod tree;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use document::Document;
 pub use issue::{CaptureIssue, IssueKind, Severity};
 pub use transcript::{Known, Line, LineRange, Prompt, Transcript};
 
@@ -42,15 +46,25 @@ pub trait CaptureFormat: Sync {
 
     /// Whether a line (without its line end and without a common prefix) is a header that only this
     /// format prints, and why; it starts a table.
-    fn header(&self, line: &str) -> Option<&'static str>;
+    fn header(&self, line: &str) -> Option<&'static str> {
+        let _ = line;
+        None
+    }
 
     /// Whether a line has the shape of this format's rows, for texts without a header, and why.
-    fn row(&self, line: &str) -> Option<&'static str>;
+    fn row(&self, line: &str) -> Option<&'static str> {
+        let _ = line;
+        None
+    }
 
     /// Reads from [`Transcript::position`] on, until the text ends or a line belongs to another
     /// format or host, and leaves the position there. It must get past at least one line when that
     /// line is this format's.
-    fn read(&self, transcript: &mut Transcript);
+    /// A format that has documents only holds nothing in a text that is none (`--from`).
+    fn read(&self, transcript: &mut Transcript) {
+        let end = transcript.source().text().len();
+        transcript.set_position(end);
+    }
 
     /// Base names of the programs that print this format: what was typed for one of them is the command
     /// of its tables.
@@ -106,8 +120,8 @@ pub trait CaptureFormat: Sync {
 
     /// Reads a document (JSON, XML, ...), which is no transcript of lines; `None` when this format
     /// has no documents or the text is none of them.
-    fn document(&self, source: &Arc<SourceFile>) -> Option<Vec<Capture>> {
-        let _ = source;
+    fn document(&self, document: &Document) -> Option<Vec<Capture>> {
+        let _ = document;
         None
     }
 }
@@ -197,16 +211,8 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
             options,
         )];
     }
-    for format in FORMATS {
-        if options.from.is_some_and(|from| from.name() != format.name()) {
-            continue;
-        }
-        if let Some(mut captures) = format.document(&source) {
-            for capture in &mut captures {
-                apply(&mut capture.snapshot, options);
-            }
-            return captures;
-        }
+    if let Some(captures) = read_document(&source, options) {
+        return captures;
     }
     let source = clean(source);
     let mut transcript = Transcript::new(Arc::clone(&source), options.command.as_deref());
@@ -246,6 +252,19 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
         apply(&mut capture.snapshot, options);
     }
     captures
+}
+
+/// The captures of a text that is a document.
+fn read_document(source: &Arc<SourceFile>, options: &Options) -> Option<Vec<Capture>> {
+    let document = Document::new(Arc::clone(source));
+    let asked =
+        |format: &&&dyn CaptureFormat| options.from.is_none_or(|from| from.name() == format.name());
+    let read = FORMATS.iter().filter(asked).find_map(|format| format.document(&document));
+    let mut captures = read.or_else(|| document.unclaimed().map(|capture| vec![capture]))?;
+    for capture in &mut captures {
+        apply(&mut capture.snapshot, options);
+    }
+    Some(captures)
 }
 
 /// Whether a text ends inside a line, so that lines may be missing behind it. A bare prompt is the end that

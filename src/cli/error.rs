@@ -22,11 +22,13 @@ pub enum CliErrorKind {
     Strict,
     /// A policy without tests.
     NoTest,
+    /// The live host cannot be read.
+    Live,
 }
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
@@ -34,6 +36,7 @@ impl CliErrorKind {
         Self::NoRule,
         Self::Strict,
         Self::NoTest,
+        Self::Live,
     ];
 
     /// The diagnostic code.
@@ -47,6 +50,7 @@ impl CliErrorKind {
             Self::NoRule => "socklint::cli::no_rule",
             Self::Strict => "socklint::cli::strict",
             Self::NoTest => "socklint::cli::no_test",
+            Self::Live => "socklint::cli::live",
         }
     }
 }

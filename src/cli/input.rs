@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use super::args::InputArgs;
 use super::error::{CliError, CliErrorKind};
+use super::live::{Closer, LiveHost};
 use super::output::Screen;
 use crate::capture::{self, Capture, FORMATS, IssueKind, Options, Severity};
+use crate::live::{self, Wanted};
 use crate::policy::suggestion;
 use crate::report::capture_issue;
 use crate::snapshot::Snapshot;
 use crate::source::SourceFile;
 
 /// Evidence to be read, in order.
-pub(super) struct Inputs {
+pub(super) struct Inputs<'a> {
     files: Vec<Input>,
     options: Options,
+    live: LiveHost<'a>,
 }
 
 /// How much of one input is read at most.
@@ -48,32 +51,42 @@ struct Input {
     path: PathBuf,
     /// Found in a directory that was named: what is no evidence is passed over.
     found: bool,
+    /// The live host rather than a file.
+    live: bool,
 }
 
-impl Inputs {
+impl Input {
+    fn file(path: PathBuf, found: bool) -> Self {
+        Self { path, found, live: false }
+    }
+
+    fn live() -> Self {
+        Self { path: PathBuf::from(live::NAME), found: false, live: true }
+    }
+}
+
+impl<'a> Inputs<'a> {
     /// Finds out what to read; nothing is read yet.
     pub(super) fn new(args: &InputArgs) -> Result<Self, CliError> {
         let options = options(args)?;
         let mut files = Vec::new();
         if args.inputs.is_empty() {
-            if std::io::stdin().is_terminal() {
-                return Err(CliError::new(
-                    CliErrorKind::NoEvidence,
-                    "there is no evidence to look at",
-                    "name a capture, or pipe one in: `ss -lntup | socklint check -`",
-                ));
-            }
-            files.push(Input { path: PathBuf::from("-"), found: false });
+            files.push(match std::io::stdin().is_terminal() {
+                true => Input::live(),
+                false => Input::file(PathBuf::from("-"), false),
+            });
         }
         for path in &args.inputs {
-            if path.is_dir() {
+            if path.as_os_str() == live::NAME {
+                files.push(Input::live());
+            } else if path.is_dir() {
                 let before = files.len();
                 walk(path, &mut files)?;
                 if files.len() == before {
                     return Err(no_evidence_in(path));
                 }
             } else {
-                files.push(Input { path: path.clone(), found: false });
+                files.push(Input::file(path.clone(), false));
             }
         }
         if options.host.is_some() && files.len() > 1 {
@@ -86,7 +99,14 @@ impl Inputs {
                 "leave it out: each file is a host, named by what it says of itself or by its name",
             ));
         }
-        Ok(Self { files, options })
+        let live = LiveHost::new(&args.live)?;
+        Ok(Self { files, options, live })
+    }
+
+    /// What is wanted of the live host beside its sockets, at first, and when more is.
+    pub(super) fn look(mut self, wanted: Wanted, closer: Option<Closer<'a>>) -> Self {
+        self.live.look(wanted, closer);
+        self
     }
 
     /// Reads the evidence file by file; what cannot be read is handed to `error`, and reading goes on.
@@ -98,7 +118,11 @@ impl Inputs {
         let mut count = 0;
         let mut passed_over = Vec::new();
         for input in &self.files {
-            match self.read_file(input) {
+            let read = match input.live {
+                true => self.live.capture(&self.options).map(|capture| vec![capture]),
+                false => self.read_file(input),
+            };
+            match read {
                 Ok(captures) => {
                     if self.options.host.is_some() && captures.len() > 1 {
                         error(CliError::new(
@@ -239,7 +263,7 @@ fn walk(path: &Path, files: &mut Vec<Input>) -> Result<(), CliError> {
             )
         })?;
         if entry.file_type().is_file() {
-            files.push(Input { path: entry.into_path(), found: true });
+            files.push(Input::file(entry.into_path(), true));
         }
     }
     Ok(())

@@ -227,8 +227,8 @@ impl HumanReport {
                 };
                 let wrapped = textwrap::fill(&safe::line(line), options);
                 match index {
-                    0 => writeln!(out, "{head}: {wrapped}")?,
-                    _ => writeln!(out, "{wrapped}")?,
+                    0 => writeln!(out, "{head}: {}", safe::wrapped(&wrapped))?,
+                    _ => writeln!(out, "{}", safe::wrapped(&wrapped))?,
                 }
             }
             writeln!(out)?;

@@ -197,7 +197,13 @@ fn interface() -> impl Strategy<Value = Interface> {
 
 fn namespace() -> impl Strategy<Value = Namespace> {
     (string(), option::of(any::<u64>()), vec(string(), 0..3), option::of(reason())).prop_map(
-        |(name, inode, containers, missing)| Namespace { name, inode, containers, missing },
+        |(name, inode, containers, missing)| Namespace {
+            sysctls: containers.iter().map(|key| (key.clone(), name.clone())).collect(),
+            name,
+            inode,
+            containers,
+            missing,
+        },
     )
 }
 
@@ -278,6 +284,12 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
             snapshot.origin.command = next();
             snapshot.origin.captured_at = next();
             snapshot.origin.sha256 = next();
+            snapshot.host.kernel.clone_from(&snapshot.origin.command);
+            snapshot.host.boot_id.clone_from(&snapshot.origin.sha256);
+            snapshot.origin.uid = namespaces.first().map(|_| 1000);
+            snapshot.origin.capabilities = namespaces.first().map(|space| space.containers.clone());
+            snapshot.sysctls =
+                namespaces.first().map(|space| space.sysctls.clone()).unwrap_or_default();
             snapshot.coverage = match vantage.hides() {
                 Some(reason) => coverage.spoiled(reason),
                 None => coverage,

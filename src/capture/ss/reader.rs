@@ -173,7 +173,8 @@ impl<'t, 'a> Reader<'t, 'a> {
         let bytes = self.text.as_bytes();
         let mut at = start;
         let mut signs = self.signs;
-        while let Some(found) = fast::row(bytes, at, builder) {
+        let mut hint = fast::Hint::default();
+        while let Some(found) = fast::row(bytes, at, &mut hint, builder) {
             let transport = match (found.tcp, found.listen) {
                 (Some(true), true) if tcp => Transport::Tcp,
                 (Some(false), false) if udp => Transport::Udp,
