@@ -1,5 +1,5 @@
 //! `Get-NetTCPConnection` and `Get-NetUDPEndpoint` of PowerShell on Windows 8 to 11 and Server 2012 to
-//! 2025: as a table, as a list, and as CSV, with columns of processes that were joined to them.
+//! 2025: as a table, as a list, as CSV and as JSON, with columns of processes that were joined to them.
 //!
 //! ```text
 //! LocalAddress                        LocalPort RemoteAddress                       RemotePort State       AppliedSetting OwningProcess
@@ -13,6 +13,7 @@
 //! `...` (`\u{2026}` since PowerShell 6). Each cmdlet lists its own transport and no other.
 //! Source: Microsoft, NetTCPIP module; MSFT_NetTCPConnection and MSFT_NetUDPEndpoint.
 
+mod json;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use std::ops::Range;
 use self::record::{Field, Record};
 use super::command::Invocation;
 use super::table::{self, Asked, Place, Rows, Tables, words};
-use super::{CaptureFormat, Known, LineRange, Transcript};
+use super::{Capture, CaptureFormat, Document, Known, LineRange, Transcript};
 use crate::snapshot::Transport;
 use crate::truth::Missing;
 
@@ -39,7 +40,7 @@ impl CaptureFormat for PowerShell {
     }
 
     fn about(&self) -> &'static str {
-        "Get-NetTCPConnection and Get-NetUDPEndpoint: tables, lists, CSV"
+        "Get-NetTCPConnection and Get-NetUDPEndpoint: tables, lists, CSV, JSON"
     }
 
     fn header(&self, line: &str) -> Option<&'static str> {
@@ -103,6 +104,10 @@ impl CaptureFormat for PowerShell {
             Missing::DualStack => "Windows does not show it: bind IPv4 and IPv6 addresses apart",
             _ => return None,
         })
+    }
+
+    fn document(&self, document: &Document) -> Option<Vec<Capture>> {
+        json::read(document)
     }
 
     fn read(&self, transcript: &mut Transcript) {

@@ -213,6 +213,31 @@ fn csv() {
 }
 
 #[test]
+fn json() {
+    let text = r#"[
+  {"LocalAddress": "::", "LocalPort": 445, "RemoteAddress": "::", "RemotePort": 0, "State": 2,
+   "OwningProcess": 4, "ProcessName": "System"},
+  {"LocalAddress": "10.0.0.5", "LocalPort": 50000, "RemotePort": 443, "State": 5, "OwningProcess": 812},
+  {"LocalAddress": "127.0.0.1", "LocalPort": 8000, "RemotePort": 0, "State": 100, "OwningProcess": 5},
+  {"LocalAddress": "fe80::1%12", "LocalPort": 139, "State": "Listen", "OwningProcess": 0}
+]
+"#;
+    let read = capture(text);
+    assert_eq!(sockets(&read), ["tcp [::]:445 System/4", "tcp [fe80::1]%12:139"]);
+    assert_eq!(issues(&read), []);
+    assert_eq!(coverage(&read), "tcp4p6p");
+    check_places(&read);
+    let udp = r#"{"value": [{"LocalAddress": "0.0.0.0", "LocalPort": 123, "OwningProcess": 9,
+        "CimClass": "root/StandardCimv2:MSFT_NetUDPEndpoint"},
+        {"LocalAddress": "0.0.0.0", "LocalPort": 500}], "Count": 2}"#;
+    assert_eq!(sockets(&capture(udp)), ["udp 0.0.0.0:123 /9", "udp 0.0.0.0:500 untold"]);
+    let odd = text.replace("445", "99999").replace("50000", "null");
+    let read = capture(&odd);
+    assert_eq!(issues(&read).len(), 2);
+    assert_eq!(coverage(&read), "");
+}
+
+#[test]
 fn both_cmdlets_in_one_text_cover_both() {
     let text = format!(
         "PS C:\\> Get-NetTCPConnection -State Listen\n{TABLE}PS C:\\> Get-NetUDPEndpoint\n\nLocalAddress LocalPort\n------------ ---------\n0.0.0.0      500\n\nPS C:\\> \n"

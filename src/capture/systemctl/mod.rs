@@ -16,6 +16,7 @@
 //! by the last line, which `--all` leaves out. A socket whose unit has failed is still listed.
 //! Source: systemd 257, src/systemctl/systemctl-list-units.c; systemctl(1); systemd.socket(5).
 
+mod json;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +25,7 @@ use std::ops::Range;
 
 use super::command::Invocation;
 use super::table::{self, Asked, Place, Rows, Tables, words};
-use super::{CaptureFormat, Known, LineRange, Transcript};
+use super::{Capture, CaptureFormat, Document, Known, LineRange, Transcript};
 use crate::address::{self, HostText};
 use crate::snapshot::{Address, At, Details, Device, Port, Socket, Text, Transport, Vantage};
 use crate::truth::Missing;
@@ -82,6 +83,10 @@ impl CaptureFormat for Systemctl {
             }
             _ => return None,
         })
+    }
+
+    fn document(&self, document: &Document) -> Option<Vec<Capture>> {
+        json::read(document)
     }
 
     fn read(&self, transcript: &mut Transcript) {
@@ -160,16 +165,16 @@ fn row(text: &str, types: Option<bool>) -> Option<Row> {
 
 /// Address, port and device of an internet socket: `0.0.0.0:80`, `[::]:22`, `[fe80::1]:22%eth0`.
 /// Source: systemd src/basic/socket-util.c `sockaddr_pretty`.
-pub(super) struct Endpoint {
-    pub(super) ip: IpAddr,
+struct Endpoint {
+    ip: IpAddr,
     /// As ranges of the text.
-    pub(super) host: Range<usize>,
-    pub(super) port: Range<usize>,
-    pub(super) zone: Option<Range<usize>>,
-    pub(super) number: u16,
+    host: Range<usize>,
+    port: Range<usize>,
+    zone: Option<Range<usize>>,
+    number: u16,
 }
 
-pub(super) fn endpoint(text: &str) -> Option<Endpoint> {
+fn endpoint(text: &str) -> Option<Endpoint> {
     let colon = text.rfind(':')?;
     let behind = text.get(colon + 1..)?;
     let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
@@ -194,7 +199,7 @@ pub(super) fn endpoint(text: &str) -> Option<Endpoint> {
 }
 
 /// Fills in what a type tells of the transport.
-pub(super) fn transport(socket: &mut Socket, kind: Option<&str>) {
+fn transport(socket: &mut Socket, kind: Option<&str>) {
     match TYPES.iter().find(|(name, _)| Some(*name) == kind) {
         Some((_, Some(transport))) => {
             socket.transport = *transport;

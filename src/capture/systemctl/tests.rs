@@ -82,6 +82,22 @@ fn all_lists_sockets_that_are_not_open() {
 }
 
 #[test]
+fn json() {
+    let text = r#"[{"listen":"/run/dbus/socket","unit":"dbus.socket","activates":"dbus.service"},
+        {"listen":"[::]:22","type":"Stream","unit":"ssh.socket","activates":["ssh.service"]},
+        {"listen":"0.0.0.0:69","unit":"tftp.socket","activates":null}]
+"#;
+    let read = capture(text);
+    assert_eq!(
+        sockets(&read),
+        ["tcp [::]:22 inferred unit=ssh.socket", "tcp 0.0.0.0:69 untold unit=tftp.socket"]
+    );
+    assert_eq!(coverage(&read), "");
+    assert_eq!(read.snapshot.origin.vantage, Vantage::Declared);
+    check_places(&read);
+}
+
+#[test]
 fn without_header_and_with_strange_lines() {
     let rows: String = TABLE.lines().skip(4).take(4).map(|line| format!("{line}\n")).collect();
     assert_eq!(sockets(&capture(&rows)).len(), 4);
