@@ -21,8 +21,17 @@ pub mod masscan;
 pub mod nmap;
 pub mod osquery;
 mod scan;
+pub mod netstat_bsd;
+pub mod netstat_windows;
+pub mod powershell;
+mod seen;
 pub mod snapshot;
+pub mod sockstat;
 pub mod ss;
+pub mod systemctl;
+mod table;
+#[cfg(test)]
+mod testing;
 mod transcript;
 pub mod tree;
 mod yaml;
@@ -133,6 +142,11 @@ pub trait CaptureFormat: Sync {
 pub static FORMATS: &[&dyn CaptureFormat] = &[
     &snapshot::SnapshotDocument,
     &ss::Ss,
+    &netstat_bsd::NetstatBsd,
+    &netstat_windows::NetstatWindows,
+    &sockstat::Sockstat,
+    &powershell::PowerShell,
+    &systemctl::Systemctl,
     &netstat::Netstat,
     &lsof::Lsof,
     &lsof::LsofFields,
@@ -226,6 +240,9 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
     }
     let source = clean(source);
     let mut transcript = Transcript::new(Arc::clone(&source), options.command.as_deref());
+    if let Some(refused) = options.from.and_then(|from| mistaken(&transcript, from, options)) {
+        return vec![refused];
+    }
     let mut captures: Vec<Capture> = Vec::new();
     while !transcript.at_end() {
         let found = match options.from {
@@ -329,6 +346,31 @@ fn detect(transcript: &Transcript) -> Option<(&'static dyn CaptureFormat, String
         }
     }
     rows
+}
+
+/// What `--from` says of a text of another format: the formats of one tool on different systems share
+/// their words, and a reader that knows none of the lines would call them unreadable.
+fn mistaken(
+    transcript: &Transcript,
+    from: &'static dyn CaptureFormat,
+    options: &Options,
+) -> Option<Capture> {
+    let source = transcript.source();
+    let own = |line: LineRange| {
+        let text = transcript.content(line);
+        from.header(text).is_some() || from.row(text).is_some()
+    };
+    if transcript.lines_from(0).any(own) {
+        return None;
+    }
+    let (other, why) = detect(transcript)?;
+    let message =
+        format!("this is `{}` ({why}), not `{}` as `--from` says", other.name(), from.name());
+    let line = transcript
+        .lines_from(0)
+        .find(|line| !transcript.content(*line).trim().is_empty())
+        .map(|line| line.start..line.end);
+    Some(refuse(Arc::clone(source), IssueKind::UnknownFormat, line, message, options))
 }
 
 /// The capture that stands for a text that cannot be used.

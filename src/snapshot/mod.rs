@@ -259,6 +259,8 @@ pub struct Socket {
     pub transport: Transport,
     /// The transport is told by the layout only.
     pub transport_inferred: bool,
+    /// The transport is not told: [`Socket::transport`] is the likeliest one and counts for nothing.
+    pub transport_unknown: bool,
     /// The row is of the MPTCP table: the same exposure as the TCP row that stands beside it.
     pub mptcp: bool,
     /// The port was read from a service name.
@@ -296,6 +298,7 @@ impl Socket {
         Self {
             transport,
             transport_inferred: false,
+            transport_unknown: false,
             mptcp: false,
             port_resolved: false,
             address: Address::Missing(Missing::AddressNotShown),
