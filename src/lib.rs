@@ -12,6 +12,7 @@ pub mod audit;
 pub mod capture;
 pub mod cli;
 pub mod draft;
+pub mod evidence;
 pub mod explain;
 pub mod inventory;
 pub mod listing;

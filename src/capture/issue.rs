@@ -41,11 +41,19 @@ pub enum IssueKind {
     BadJson,
     /// A JSON document of another schema, or a snapshot with a wrong value.
     BadSnapshot,
+    /// Two captures of one host do not show the same.
+    Contradiction,
+    /// A file beside another capture of its host cannot be used.
+    FileUnread,
+    /// A capture beside another one of its host does not count.
+    LeftAside,
+    /// Addresses were replaced before the evidence was handed out.
+    Obfuscated,
 }
 
 impl IssueKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Empty,
         Self::Binary,
         Self::UnknownFormat,
@@ -58,6 +66,10 @@ impl IssueKind {
         Self::Ignored,
         Self::BadJson,
         Self::BadSnapshot,
+        Self::Contradiction,
+        Self::FileUnread,
+        Self::LeftAside,
+        Self::Obfuscated,
     ];
 
     /// The diagnostic code.
@@ -76,6 +88,10 @@ impl IssueKind {
             Self::Ignored => "socklint::capture::ignored",
             Self::BadJson => "socklint::capture::bad_json",
             Self::BadSnapshot => "socklint::capture::bad_snapshot",
+            Self::Contradiction => "socklint::capture::contradiction",
+            Self::FileUnread => "socklint::capture::file_unread",
+            Self::LeftAside => "socklint::capture::left_aside",
+            Self::Obfuscated => "socklint::capture::obfuscated",
         }
     }
 
@@ -92,8 +108,13 @@ impl IssueKind {
             | Self::CutOff
             | Self::BadJson
             | Self::BadSnapshot => Severity::Error,
-            Self::ToolError | Self::ForgedRow | Self::AmbiguousOwner => Severity::Warning,
-            Self::Ignored => Severity::Note,
+            Self::ToolError
+            | Self::ForgedRow
+            | Self::AmbiguousOwner
+            | Self::Contradiction
+            | Self::FileUnread
+            | Self::Obfuscated => Severity::Warning,
+            Self::Ignored | Self::LeftAside => Severity::Note,
         }
     }
 
@@ -111,7 +132,13 @@ impl IssueKind {
             | Self::RowUnread
             | Self::BadJson
             | Self::BadSnapshot => Some(Missing::RowUnread),
-            Self::ForgedRow | Self::AmbiguousOwner | Self::Ignored => None,
+            Self::ForgedRow
+            | Self::AmbiguousOwner
+            | Self::Ignored
+            | Self::Contradiction
+            | Self::FileUnread
+            | Self::LeftAside
+            | Self::Obfuscated => None,
         }
     }
 
@@ -140,6 +167,15 @@ impl IssueKind {
             Self::Ignored => "remove them, or leave them: nothing in them looks like a socket",
             Self::BadJson => "write it again: `socklint list -f json` makes snapshots",
             Self::BadSnapshot => "the shape of a snapshot is that of `socklint list -f json`",
+            Self::Contradiction => {
+                "the socket counts: capture again when it should not be there, and look closer when \
+                 one tool does not see it"
+            }
+            Self::FileUnread => "what the file would tell counts as not known",
+            Self::LeftAside => "nothing: the other captures of the host show more",
+            Self::Obfuscated => {
+                "use the archive as it was before `sos clean`, to judge by addresses"
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("capture", 7),
     ("policy", 7),
     ("audit", 8),
+    ("evidence", 8),
     ("explain", 9),
     ("report", 9),
     ("listing", 9),

@@ -1,52 +1,94 @@
 //! Finding and reading evidence.
 
+mod archive;
+mod limits;
+mod stream;
+
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+
+use stream::{Item, Sink};
 
 use super::args::InputArgs;
 use super::error::{CliError, CliErrorKind};
 use super::output::Screen;
 use crate::capture::{self, Capture, FORMATS, IssueKind, Options, Severity};
+use crate::evidence::layout::{self, Layout};
+use crate::evidence::{self, Evidence, Gather};
 use crate::policy::suggestion;
 use crate::report::capture_issue;
 use crate::snapshot::Snapshot;
-use crate::source::SourceFile;
 
 /// Evidence to be read, in order.
 pub(super) struct Inputs {
-    files: Vec<Input>,
+    paths: Vec<PathBuf>,
     options: Options,
 }
 
-/// How much of one input is read at most.
-const MOST_BYTES: u64 = (1 << 31) + 1;
-
 /// What came of reading.
+#[derive(Default)]
 pub(super) struct Found {
     /// How many captures there were.
     pub(super) count: usize,
-    /// Files of a directory that are in no known format.
+    /// Files of a directory or an archive that are in no known format.
     pub(super) passed_over: Vec<String>,
+    /// How many more there are than these.
+    pub(super) passed_over_more: usize,
+    /// What else is to be said of the input.
+    notes: Vec<String>,
 }
 
+/// How many files that were passed over are remembered by name.
+const NAMED: usize = 100;
+
 impl Found {
-    /// Tells of files that were passed over, some by name.
+    /// Tells of files that were passed over, some by name, and what else is worth knowing.
     pub(super) fn tell(&self, screen: &Screen) {
+        for note in &self.notes {
+            screen.note(note);
+        }
         let Some(first) = self.passed_over.first() else { return };
-        let more = match self.passed_over.len() - 1 {
+        let more = match self.passed_over.len() - 1 + self.passed_over_more {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         screen.note(&format!("passed over, in no format that socklint knows: {first}{more}"));
     }
+
+    /// Takes the captures of one piece of evidence: those that count go to `each`, in order.
+    pub(super) fn take(&mut self, read: Read, each: &mut dyn FnMut(Capture)) {
+        for capture in read.captures {
+            if read.found && is_no_evidence(&capture) {
+                match self.passed_over.len() < NAMED {
+                    true => self.passed_over.push(capture.snapshot.origin.path.clone()),
+                    false => self.passed_over_more += 1,
+                }
+                continue;
+            }
+            self.count += 1;
+            each(capture);
+        }
+    }
+
+    /// The error that there is nothing but what was passed over, if it is so.
+    pub(super) fn nothing(&mut self) -> Option<CliError> {
+        if self.count > 0 || self.passed_over.is_empty() {
+            return None;
+        }
+        let count = self.passed_over.len() + self.passed_over_more;
+        self.passed_over.clear();
+        Some(CliError::new(
+            CliErrorKind::NoEvidence,
+            format!("none of {count} files is in a format that socklint knows"),
+            "a directory of evidence holds captures such as the output of `ss -lntup`",
+        ))
+    }
 }
 
-/// One file, or standard input.
-struct Input {
-    path: PathBuf,
-    /// Found in a directory that was named: what is no evidence is passed over.
+/// The captures of one piece of evidence.
+pub(super) struct Read {
+    captures: Vec<Capture>,
     found: bool,
 }
 
@@ -54,8 +96,8 @@ impl Inputs {
     /// Finds out what to read; nothing is read yet.
     pub(super) fn new(args: &InputArgs) -> Result<Self, CliError> {
         let options = options(args)?;
-        let mut files = Vec::new();
-        if args.inputs.is_empty() {
+        let mut paths = args.inputs.clone();
+        if paths.is_empty() {
             if std::io::stdin().is_terminal() {
                 return Err(CliError::new(
                     CliErrorKind::NoEvidence,
@@ -63,76 +105,94 @@ impl Inputs {
                     "name a capture, or pipe one in: `ss -lntup | socklint check -`",
                 ));
             }
-            files.push(Input { path: PathBuf::from("-"), found: false });
+            paths.push(PathBuf::from("-"));
         }
-        for path in &args.inputs {
-            if path.is_dir() {
-                let before = files.len();
-                walk(path, &mut files)?;
-                if files.len() == before {
-                    return Err(no_evidence_in(path));
-                }
-            } else {
-                files.push(Input { path: path.clone(), found: false });
+        // Files whose names do not say that they are one host's.
+        let hosts = paths.iter().filter(|path| {
+            !path.is_dir() && layout::place(&path.to_string_lossy()).layout == Layout::Alone
+        });
+        let hosts = hosts.count();
+        if options.host.is_some() && hosts > 1 {
+            return Err(one_host(hosts));
+        }
+        let directories: Vec<&PathBuf> = paths.iter().filter(|path| path.is_dir()).collect();
+        for path in directories {
+            let mut files = 0;
+            walk(path, &mut |entry| {
+                files += 1;
+                entry.is_err()
+            });
+            if files == 0 {
+                return Err(no_evidence_in(path));
             }
         }
-        if options.host.is_some() && files.len() > 1 {
-            return Err(CliError::new(
-                CliErrorKind::Usage,
-                format!(
-                    "`--host` names one host, and there are {} pieces of evidence",
-                    files.len()
-                ),
-                "leave it out: each file is a host, named by what it says of itself or by its name",
-            ));
-        }
-        Ok(Self { files, options })
+        Ok(Self { paths, options })
     }
 
-    /// Reads the evidence file by file; what cannot be read is handed to `error`, and reading goes on.
+    /// The evidence, piece by piece: each is all texts of one host, or one text, as bytes. What cannot be
+    /// read goes to `error`, what is worth knowing to `note`, and reading goes on.
+    ///
+    /// This is the part that takes files, archives and streams apart: it is cheap, holds no more than the hosts
+    /// at work, and keeps the order of the input. [`Inputs::judgeable`] makes captures of a piece and may run on
+    /// any thread.
+    pub(super) fn pieces(
+        &self,
+        each: &mut dyn FnMut(Evidence),
+        error: &mut dyn FnMut(CliError),
+        note: &mut dyn FnMut(String),
+    ) {
+        let mut sink = Sink { each, error, note };
+        let mut named = Gather::named();
+        for path in &self.paths {
+            if path.is_dir() {
+                self.directory(path, &mut sink);
+            } else {
+                self.file(path, &mut named, &mut sink);
+            }
+        }
+        let mut out = Vec::new();
+        let aside = named.finish(&mut out);
+        sink.take(&mut out);
+        tell_aside(&mut sink, &aside);
+    }
+
+    /// Reads one piece of evidence; a pure function of it.
+    pub(super) fn judgeable(&self, evidence: Evidence) -> Read {
+        let found = evidence.found;
+        Read { captures: evidence::read(evidence, &self.options), found }
+    }
+
+    /// Reads the evidence host by host; what cannot be read is handed to `error`, and reading goes on.
     pub(super) fn read(
         &self,
         mut each: impl FnMut(Capture),
         mut error: impl FnMut(CliError),
     ) -> Found {
-        let mut count = 0;
-        let mut passed_over = Vec::new();
-        for input in &self.files {
-            match self.read_file(input) {
-                Ok(captures) => {
-                    if self.options.host.is_some() && captures.len() > 1 {
-                        error(CliError::new(
-                            CliErrorKind::Usage,
-                            format!(
-                                "`--host` names one host, and `{}` holds {}",
-                                input.path.display(),
-                                captures.len()
-                            ),
-                            "leave it out: the hosts are named in the evidence",
-                        ));
-                        continue;
-                    }
-                    for capture in captures {
-                        if input.found && is_no_evidence(&capture) {
-                            passed_over.push(input.path.to_string_lossy().into_owned());
-                            continue;
-                        }
-                        count += 1;
-                        each(capture);
-                    }
+        let mut found = Found::default();
+        let mut notes = Vec::new();
+        // One host's name is for one host: the first is held back until it is known that no other comes.
+        let mut first: Option<Vec<Capture>> = self.options.host.is_some().then(Vec::new);
+        self.pieces(
+            &mut |evidence| {
+                let read = self.judgeable(evidence);
+                match &mut first {
+                    Some(held) => found.take(read, &mut |capture| held.push(capture)),
+                    None => found.take(read, &mut each),
                 }
-                Err(fault) => error(fault),
-            }
+            },
+            &mut error,
+            &mut |note| notes.push(note),
+        );
+        match first {
+            Some(held) if held.len() > 1 => error(one_host(held.len())),
+            Some(held) => held.into_iter().for_each(each),
+            None => {}
         }
-        if count == 0 && !passed_over.is_empty() {
-            error(CliError::new(
-                CliErrorKind::NoEvidence,
-                format!("none of {} files is in a format that socklint knows", passed_over.len()),
-                "a directory of evidence holds captures such as the output of `ss -lntup`",
-            ));
-            passed_over.clear();
+        found.notes = notes;
+        if let Some(nothing) = found.nothing() {
+            error(nothing);
         }
-        Found { count, passed_over }
+        found
     }
 
     /// Reads all of the evidence and tells of everything that is wrong with it, of notes too when
@@ -174,38 +234,93 @@ impl Inputs {
         (snapshots, whole && errors.is_empty())
     }
 
-    fn read_file(&self, input: &Input) -> Result<Vec<Capture>, CliError> {
-        let path = &input.path;
-        let mut bytes = Vec::new();
-        // One byte more than `SourceFile::decode` takes, so that an endless device ends.
+    /// Reads a file that was named, or standard input.
+    fn file(&self, path: &Path, gather: &mut Gather, sink: &mut Sink<'_>) {
+        let name = path.to_string_lossy();
+        let item =
+            Item { name: &name, path: &name, modified: None, depth: 0, most: limits::FILE - 1 };
         let read = if path.as_os_str() == "-" {
-            std::io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes)
+            stream::read(item, &mut std::io::stdin().lock(), gather, sink)
         } else {
-            #[expect(clippy::disallowed_methods, reason = "the command line reads the evidence")]
-            let file = std::fs::File::open(path);
-            file.and_then(|file| {
-                let len = file.metadata().map_or(0, |known| known.len().min(MOST_BYTES));
-                bytes.reserve_exact(usize::try_from(len).unwrap_or_default());
-                file.take(MOST_BYTES).read_to_end(&mut bytes)
-            })
+            match open(path) {
+                Ok(mut file) => stream::read(item, &mut file, gather, sink),
+                Err(fault) => return (sink.error)(CliError::unreadable(path, &fault)),
+            }
         };
-        read.map_err(|fault| CliError::unreadable(path, &fault))?;
-        let name = path.to_string_lossy().into_owned();
-        let source = SourceFile::decode(name, bytes).map_err(|_| {
-            CliError::new(
-                CliErrorKind::Unreadable,
-                format!("`{}` is longer than 2 GiB", path.display()),
-                "split it: each file is a host",
-            )
-        })?;
-        let mut captures = capture::read(Arc::new(source), &self.options);
-        if let Some(stem) = path.file_stem().filter(|_| path.as_os_str() != "-")
-            && let [capture] = captures.as_mut_slice()
-        {
-            capture.snapshot.host.name.get_or_insert_with(|| stem.to_string_lossy().into_owned());
+        if let Err(fault) = read {
+            self.fault(path, &fault, sink);
         }
-        Ok(captures)
     }
+
+    /// Reads every file below a directory, by name; hidden ones are left out.
+    fn directory(&self, path: &Path, sink: &mut Sink<'_>) {
+        let name = path.canonicalize().ok();
+        let name = name.as_deref().and_then(Path::file_name);
+        let top = name.map(|name| name.to_string_lossy().into_owned());
+        let prefix = format!("{}/", path.to_string_lossy().trim_end_matches('/'));
+        let mut gather = Gather::new(&prefix, top);
+        walk(path, &mut |entry| {
+            match entry {
+                Err(error) => (sink.error)(error),
+                Ok(file) => {
+                    let inside = file.strip_prefix(path).unwrap_or(&file).to_string_lossy();
+                    let inside = inside.replace(std::path::MAIN_SEPARATOR, "/");
+                    if Gather::wants(&inside) {
+                        self.found(&file, &inside, &mut gather, sink);
+                    }
+                }
+            }
+            true
+        });
+        let mut out = Vec::new();
+        let aside = gather.finish(&mut out);
+        sink.take(&mut out);
+        tell_aside(sink, &aside);
+    }
+
+    fn found(&self, path: &Path, inside: &str, gather: &mut Gather, sink: &mut Sink<'_>) {
+        let name = path.to_string_lossy();
+        let item =
+            Item { name: &name, path: inside, modified: None, depth: 0, most: limits::FILE - 1 };
+        let read = open(path).and_then(|mut file| stream::read(item, &mut file, gather, sink));
+        if let Err(fault) = read {
+            self.fault(path, &fault, sink);
+        }
+    }
+
+    /// Tells why a file cannot be read: the file system's reason, or what is wrong with its bytes.
+    #[expect(clippy::unused_self, reason = "one place for what is said of files")]
+    fn fault(&self, path: &Path, fault: &std::io::Error, sink: &mut Sink<'_>) {
+        match fault.raw_os_error() {
+            Some(_) => (sink.error)(CliError::unreadable(path, fault)),
+            None => sink.broken(&path.to_string_lossy(), fault, None),
+        }
+    }
+}
+
+fn one_host(pieces: usize) -> CliError {
+    CliError::new(
+        CliErrorKind::Usage,
+        format!("`--host` names one host, and there are {pieces} pieces of evidence"),
+        "leave it out: each host is named by what its evidence says of itself, or by its file or folder",
+    )
+}
+
+fn open(path: &Path) -> std::io::Result<std::fs::File> {
+    #[expect(clippy::disallowed_methods, reason = "the command line reads the evidence")]
+    std::fs::File::open(path)
+}
+
+/// Tells of facts of which it is not known whose they are.
+fn tell_aside(sink: &mut Sink<'_>, aside: &[String]) {
+    let Some(first) = aside.first() else { return };
+    let more = match aside.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (sink.note)(format!(
+        "facts beside the captures of several hosts belong to none of them: {first}{more}"
+    ));
 }
 
 fn is_no_evidence(capture: &Capture) -> bool {
@@ -223,26 +338,29 @@ fn no_evidence_in(path: &Path) -> CliError {
     )
 }
 
-/// Every file below a directory, by name; hidden ones are left out.
-fn walk(path: &Path, files: &mut Vec<Input>) -> Result<(), CliError> {
+/// Every file below a directory, by name; hidden ones are left out. Ends when `each` says false.
+fn walk(path: &Path, each: &mut dyn FnMut(Result<PathBuf, CliError>) -> bool) {
     let visible = |entry: &walkdir::DirEntry| {
         entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
     };
     let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name();
     for entry in walk.into_iter().filter_entry(visible) {
-        let entry = entry.map_err(|fault| {
-            let at = fault.path().unwrap_or(path).to_owned();
-            CliError::new(
-                CliErrorKind::Unreadable,
-                format!("`{}` cannot be read: {fault}", at.display()),
-                "look at its permissions and links",
-            )
-        })?;
-        if entry.file_type().is_file() {
-            files.push(Input { path: entry.into_path(), found: true });
+        let file = match entry {
+            Ok(entry) if entry.file_type().is_file() => Ok(entry.into_path()),
+            Ok(_) => continue,
+            Err(fault) => {
+                let at = fault.path().unwrap_or(path).to_owned();
+                Err(CliError::new(
+                    CliErrorKind::Unreadable,
+                    format!("`{}` cannot be read: {fault}", at.display()),
+                    "look at its permissions and links",
+                ))
+            }
+        };
+        if !each(file) {
+            return;
         }
     }
-    Ok(())
 }
 
 /// Reads the values of `--label`.
