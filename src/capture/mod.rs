@@ -299,7 +299,7 @@ fn may_be_cut(text: &str) -> bool {
 }
 
 /// Puts what the user says over what the evidence says.
-fn apply(snapshot: &mut Snapshot, options: &Options) {
+pub(crate) fn apply(snapshot: &mut Snapshot, options: &Options) {
     if let Some(host) = &options.host {
         snapshot.host.name = Some(host.clone());
     }
@@ -424,6 +424,14 @@ fn clean(source: Arc<SourceFile>) -> Arc<SourceFile> {
     match strip_colours(source.text()) {
         Cow::Borrowed(_) => source,
         Cow::Owned(text) => Arc::new(source.with_text(text, "text with terminal colours")),
+    }
+}
+
+/// A text without terminal colours, for evidence that is no capture.
+pub(crate) fn without_colours(text: &str) -> Cow<'_, str> {
+    match memchr::memchr(0x1B, text.as_bytes()) {
+        Some(_) => strip_colours(text),
+        None => Cow::Borrowed(text),
     }
 }
 

@@ -6,6 +6,7 @@
 //! itself (or into a small pool, where the evidence escapes or breaks them), so that a row costs no
 //! allocation.
 
+mod adopt;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod builder;
@@ -16,6 +17,7 @@ pub mod document;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
+pub use adopt::Adopted;
 pub use builder::Builder;
 pub use coverage::{Cell, Coverage};
 
