@@ -23,6 +23,7 @@ const PAGES: &[(&str, &str)] = &[
     ("SECURITY.md", include_str!("../SECURITY.md")),
     ("docs/codes.md", include_str!("../docs/codes.md")),
     ("docs/controls.md", include_str!("../docs/controls.md")),
+    ("docs/reports/audit.md", include_str!("../docs/reports/audit.md")),
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),
     ("docs/formats/ss.md", include_str!("../docs/formats/ss.md")),

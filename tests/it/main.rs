@@ -3,6 +3,8 @@
 #![expect(clippy::string_slice, reason = "a test that slices wrongly should fail")]
 
 #[cfg(test)]
+mod auditors;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod conditions;
@@ -28,6 +30,8 @@ mod policy_tests;
 mod properties;
 #[cfg(test)]
 mod seeds;
+#[cfg(test)]
+mod reports;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
