@@ -11,6 +11,8 @@ mod conditions;
 #[cfg(test)]
 mod controls;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod drafts;
 #[cfg(test)]
 mod exit_codes;
@@ -26,6 +28,8 @@ mod layers;
 mod policy_tests;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod seeds;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
