@@ -122,6 +122,7 @@ fn render<const VIOLATIONS: usize>(bencher: Bencher, name: &str) {
     let run = Run {
         policy: &policy,
         warnings: &[],
+        judged_at: jiff::Timestamp::UNIX_EPOCH,
         grade: Grade::Presumed,
         threshold,
         now: None,

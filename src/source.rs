@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 /// The longest text that is read, in bytes: offsets are 31 bits wide, the 32nd tells pooled text.
 pub const MAX_TEXT: usize = (1 << 31) - 1;
 
+/// How far into a text the lines are counted rather than looked up, in bytes.
+const HEAD: usize = 4096;
+
 /// Names one text of a [`SourceMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SourceId(pub u32);
@@ -66,6 +69,8 @@ pub struct Place {
 pub struct SourceFile {
     name: String,
     text: String,
+    /// The number of its first line in the stream that it was cut from, less one.
+    lines_before: usize,
     decoded: Option<&'static str>,
     raw_sha256: Option<String>,
     /// That of the text, computed once: a text may hold thousands of hosts.
@@ -89,6 +94,7 @@ impl SourceFile {
         Self {
             name: name.into(),
             text: text.into(),
+            lines_before: 0,
             decoded: None,
             raw_sha256: None,
             sha256: OnceLock::new(),
@@ -114,6 +120,7 @@ impl SourceFile {
         Ok(Self {
             name: name.into(),
             text,
+            lines_before: 0,
             decoded,
             raw_sha256,
             sha256: OnceLock::new(),
@@ -128,12 +135,21 @@ impl SourceFile {
         Self {
             name: self.name.clone(),
             text,
+            lines_before: self.lines_before,
             decoded: Some(what),
             raw_sha256: Some(self.sha256()),
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
             scalars: OnceLock::new(),
         }
+    }
+
+    /// The same file as a piece of a longer stream, in which `lines` lines stand before it: lines are
+    /// counted from there.
+    #[must_use]
+    pub fn after_lines(mut self, lines: usize) -> Self {
+        self.lines_before = lines;
+        self
     }
 
     /// The name that reports show; not sanitised.
@@ -177,13 +193,21 @@ impl SourceFile {
     /// 1-based line of a byte offset.
     #[must_use]
     pub fn line(&self, offset: usize) -> usize {
-        self.lines().partition_point(|&start| start as usize <= offset).max(1)
+        // The head of a long text is counted sooner than all of its lines are found.
+        let inside = if offset < HEAD && self.lines.get().is_none() {
+            let head = self.text.as_bytes().get(..offset).unwrap_or_default();
+            memchr::memchr_iter(b'\n', head).count() + 1
+        } else {
+            self.lines().partition_point(|&start| start as usize <= offset).max(1)
+        };
+        self.lines_before.saturating_add(inside)
     }
 
     /// Byte range of a 1-based line, without its line end.
     #[must_use]
     pub fn line_range(&self, line: usize) -> Range<usize> {
         let lines = self.lines();
+        let line = line.saturating_sub(self.lines_before);
         let start = lines.get(line.saturating_sub(1)).map_or(self.text.len(), |&at| at as usize);
         let end = lines.get(line).map_or(self.text.len(), |&at| at as usize - 1);
         let text = self.slice(start..end);
@@ -203,12 +227,14 @@ impl SourceFile {
             before.push(to_u32(count));
             before
         });
-        let at = before.get(line.saturating_sub(1)).or(before.last());
+        let inside = line.saturating_sub(self.lines_before).saturating_sub(1);
+        let at = before.get(inside).or(before.last());
         at.map_or(0, |&count| count as usize)
     }
 
     fn column(&self, line: usize, offset: usize) -> usize {
-        let start = self.lines().get(line - 1).map_or(0, |&at| at as usize);
+        let inside = line.saturating_sub(self.lines_before).saturating_sub(1);
+        let start = self.lines().get(inside).map_or(0, |&at| at as usize);
         self.slice(start..offset).chars().count() + 1
     }
 
@@ -258,15 +284,21 @@ impl SourceMap {
     /// do not stand in one text.
     #[must_use]
     pub fn stretch(&self, start: u32, len: u32) -> &str {
+        let (id, base) = self.holder(start);
+        let start = start.saturating_sub(base) as usize;
+        self.get(id).map_or("", |file| file.slice(start..start + len as usize))
+    }
+
+    /// The text that a place counted over all texts is in, and where that text begins.
+    #[must_use]
+    pub fn holder(&self, start: u32) -> (SourceId, u32) {
         let index = match self.bases.get(1) {
             Some(&second) if start >= second => {
                 self.bases.partition_point(|&base| base <= start).saturating_sub(1)
             }
             _ => 0,
         };
-        let base = self.bases.get(index).copied().unwrap_or_default();
-        let start = start.saturating_sub(base) as usize;
-        self.files.get(index).map_or("", |file| file.slice(start..start + len as usize))
+        (SourceId(to_u32(index)), self.bases.get(index).copied().unwrap_or_default())
     }
 
     /// The text of an id; `None` for an id of another map.
@@ -359,5 +391,19 @@ fn utf16_by_zeros(bytes: &[u8]) -> Option<bool> {
         () if odd * 10 >= pairs * 9 && even == 0 => Some(true),
         () if even * 10 >= pairs * 9 && odd == 0 => Some(false),
         () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_a_stream_counts_the_lines_before_it() {
+        let whole = SourceFile::new("s", "a\nbb\nccc\nd");
+        let piece = SourceFile::new("s", "ccc\nd").after_lines(2);
+        assert_eq!(whole.place(7..8), piece.place(2..3));
+        assert_eq!((whole.line_range(3), piece.line_range(3)), (5..8, 0..3));
+        assert_eq!((piece.line_range(4), piece.line(4)), (4..5, 4));
     }
 }

@@ -18,6 +18,7 @@ fuzz_target!(|text: &str| {
     let run = Run {
         policy: &policy,
         warnings: &[],
+        judged_at: Default::default(),
         grade: Grade::Presumed,
         threshold,
         now: None,

@@ -14,6 +14,8 @@ pub enum CliErrorKind {
     NoEvidence,
     /// A file that cannot be read.
     Unreadable,
+    /// An input that is larger than any evidence.
+    Limit,
     /// A report that cannot be written.
     Unwritable,
     /// A policy of which no rule is asked.
@@ -22,18 +24,22 @@ pub enum CliErrorKind {
     Strict,
     /// A policy without tests.
     NoTest,
+    /// The live host cannot be read.
+    Live,
 }
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
+        Self::Limit,
         Self::Unwritable,
         Self::NoRule,
         Self::Strict,
         Self::NoTest,
+        Self::Live,
     ];
 
     /// The diagnostic code.
@@ -43,10 +49,12 @@ impl CliErrorKind {
             Self::Usage => "socklint::cli::usage",
             Self::NoEvidence => "socklint::cli::no_evidence",
             Self::Unreadable => "socklint::cli::unreadable",
+            Self::Limit => "socklint::cli::limit",
             Self::Unwritable => "socklint::cli::unwritable",
             Self::NoRule => "socklint::cli::no_rule",
             Self::Strict => "socklint::cli::strict",
             Self::NoTest => "socklint::cli::no_test",
+            Self::Live => "socklint::cli::live",
         }
     }
 }

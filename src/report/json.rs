@@ -10,6 +10,8 @@ use super::finding::{
 use super::place::Location;
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{RuleResult, Summary, Verdict, missed};
+use crate::controls::Tally;
+use crate::controls::document::documents;
 use crate::policy::document::{PolicyDocument, ToolDocument};
 use crate::safe;
 use crate::snapshot::document::{SocketDocument, SourceDocument};
@@ -29,12 +31,13 @@ impl ReportFormat for Json {
     }
 
     fn reporter(&self, _: Style) -> Box<dyn Reporter> {
-        Box::new(JsonReport { first: true })
+        Box::new(JsonReport { first: true, tally: Tally::default() })
     }
 }
 
 struct JsonReport {
     first: bool,
+    tally: Tally,
 }
 
 /// A host: its name or `null`, where the evidence is from, what is wrong with it, and a result for
@@ -160,6 +163,7 @@ impl<'a> Closing<'a> {
 
 impl Reporter for JsonReport {
     fn begin(&mut self, run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+        self.tally = Tally::new(run.policy);
         write!(out, "{{\"schema\": \"{SCHEMA}\",\n \"tool\": ")?;
         safe::json(out, &ToolDocument::THIS, false)?;
         write!(out, ",\n \"policy\": ")?;
@@ -170,11 +174,27 @@ impl Reporter for JsonReport {
     fn host(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(if self.first { b"\n  " } else { b",\n  " })?;
         self.first = false;
+        self.tally.add(host.results.as_deref());
         safe::json(out, &host_document(run, host), false)
     }
 
-    fn finish(&mut self, _: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(if self.first { b"],\n \"summary\": " } else { b"\n ],\n \"summary\": " })?;
+    fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(if self.first {
+            b"]"
+        } else {
+            b"
+ ]"
+        })?;
+        out.write_all(
+            b",
+ \"controls\": ",
+        )?;
+        let tables = self.tally.table(run.policy, summary.broken);
+        safe::json(out, &documents(&tables, &self.tally, run.policy), false)?;
+        out.write_all(
+            b",
+ \"summary\": ",
+        )?;
         safe::json(out, &SummaryDocument::new(summary), false)?;
         out.write_all(b"}\n")
     }

@@ -7,23 +7,33 @@
 mod annotations;
 mod azure;
 mod checkstyle;
+mod controls;
+pub use controls::TABLES;
 mod csv;
 pub mod diagnostic;
 pub mod finding;
 mod github;
 mod gitlab;
+mod hdf;
+mod html;
 mod human;
 pub use human::{capture_issue, policy_error};
+mod in_toto;
 mod json;
 mod junit;
 mod markdown;
 mod ndjson;
+mod ocsf;
+mod oscal;
 pub mod place;
+mod plain;
+mod prometheus;
 mod rdjson;
 mod sarif;
 mod tap;
 mod teamcity;
 pub mod unknowns;
+mod xccdf;
 
 use std::io::{self, Write};
 
@@ -42,6 +52,9 @@ pub struct Run<'a> {
     pub policy: &'a Policy,
     /// Warnings about the policy.
     pub warnings: &'a [PolicyError],
+    /// The moment that waivers and reviews are judged by: `--now`, else that of the clock. Reports for
+    /// auditors are dated by it.
+    pub judged_at: Timestamp,
     /// What counts as evidence.
     pub grade: Grade,
     /// What decides the exit code.
@@ -138,6 +151,13 @@ pub static REPORTERS: &[&dyn ReportFormat] = &[
     &tap::Tap,
     &markdown::Markdown,
     &csv::Csv,
+    &html::Html,
+    &hdf::Hdf,
+    &oscal::Oscal,
+    &ocsf::Ocsf,
+    &xccdf::Xccdf,
+    &in_toto::InToto,
+    &prometheus::Prometheus,
 ];
 
 /// The format of this name.

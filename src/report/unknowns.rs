@@ -14,7 +14,8 @@ const LIST: usize = 8;
 /// Missing facts over all hosts so far.
 #[derive(Debug, Default)]
 pub struct Unknowns {
-    groups: BTreeMap<Missing, Touched>,
+    /// Apart where the cure is another one.
+    groups: BTreeMap<(Missing, Option<&'static str>), Touched>,
     hosts: u64,
 }
 
@@ -26,6 +27,19 @@ struct Touched {
     hosts: Vec<String>,
     host_count: usize,
     last_host: Option<u64>,
+}
+
+/// A missing fact with what it keeps undecided.
+#[derive(Debug, Clone)]
+pub struct Fact<'a> {
+    /// The fact.
+    pub missed: Missed,
+    /// The rules.
+    pub rules: &'a BTreeSet<RuleRef>,
+    /// The first few hosts.
+    pub hosts: &'a [String],
+    /// How many hosts there are.
+    pub host_count: usize,
 }
 
 /// A missing fact, in words that are not made safe.
@@ -47,8 +61,8 @@ impl Unknowns {
         self.hosts += 1;
         let results = host.results.as_deref().unwrap_or_default();
         for result in results.iter().filter(|result| result.verdict == Verdict::Unknown) {
-            for Missed { kind, tables } in missed(result) {
-                let touched = self.groups.entry(kind).or_default();
+            for Missed { kind, tables, own_cure } in missed(result) {
+                let touched = self.groups.entry((kind, own_cure)).or_default();
                 touched.tables.extend(tables);
                 touched.rules.insert(result.rule);
                 if touched.last_host != Some(self.hosts) {
@@ -62,21 +76,30 @@ impl Unknowns {
         }
     }
 
-    /// The missing facts, those that cost most verdicts first.
+    /// The missing facts.
+    pub fn facts(&self) -> impl Iterator<Item = Fact<'_>> {
+        self.groups.iter().map(|(&(kind, own_cure), touched)| Fact {
+            missed: Missed { kind, tables: touched.tables.iter().copied().collect(), own_cure },
+            rules: &touched.rules,
+            hosts: &touched.hosts,
+            host_count: touched.host_count,
+        })
+    }
+
+    /// The missing facts in words.
     pub fn groups<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = Group> + 'a {
-        self.groups.iter().map(|(&kind, touched)| {
-            let missed = Missed { kind, tables: touched.tables.iter().copied().collect() };
-            let rules = match touched.rules.len() {
+        self.facts().map(|fact| {
+            let rules = match fact.rules.len() {
                 1 => "1 rule".to_owned(),
                 count => format!("{count} rules"),
             };
-            let ids = touched.rules.iter().map(|rule| rule.id(policy));
-            let hosts = touched.hosts.iter().map(String::as_str);
+            let ids = fact.rules.iter().map(|rule| rule.id(policy));
+            let hosts = fact.hosts.iter().map(String::as_str);
             Group {
-                headline: format!("{rules}: {}", missed.what()),
-                cure: missed.cure(),
-                rules: listed(ids, touched.rules.len()),
-                hosts: listed(hosts, touched.host_count),
+                headline: format!("{rules}: {}", fact.missed.what()),
+                cure: fact.missed.cure(),
+                rules: listed(ids, fact.rules.len()),
+                hosts: listed(hosts, fact.host_count),
             }
         })
     }
