@@ -27,6 +27,9 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/policy.md", include_str!("../docs/policy.md")),
     ("docs/formats/ss.md", include_str!("../docs/formats/ss.md")),
     ("docs/formats/netstat.md", include_str!("../docs/formats/netstat.md")),
+    ("docs/formats/lsof.md", include_str!("../docs/formats/lsof.md")),
+    ("docs/formats/lsof-F.md", include_str!("../docs/formats/lsof-F.md")),
+    ("docs/formats/proc-net.md", include_str!("../docs/formats/proc-net.md")),
     ("docs/formats/snapshot.md", include_str!("../docs/formats/snapshot.md")),
 ];
 
@@ -173,6 +176,9 @@ fn pages_of_formats_show_what_the_program_prints() {
     for (name, capture, evidence) in [
         ("docs/formats/ss.md", "docs/formats/ss.md", "db1.txt"),
         ("docs/formats/netstat.md", "docs/formats/netstat.md", "web1.txt"),
+        ("docs/formats/lsof.md", "docs/formats/lsof.md", "mac1.txt"),
+        ("docs/formats/lsof-F.md", "docs/formats/lsof-F.md", "db1.txt"),
+        ("docs/formats/proc-net.md", "docs/formats/proc-net.md", "web1.txt"),
         ("docs/formats/snapshot.md", "docs/formats/netstat.md", "web1.txt"),
     ] {
         let directory = tempfile::tempdir().expect("a directory");

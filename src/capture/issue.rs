@@ -122,8 +122,8 @@ impl IssueKind {
             Self::Empty => "capture the sockets into the file: `ss -lntup > capture.txt`",
             Self::Binary => "socklint reads text; `ss -lntup` prints it",
             Self::UnknownFormat => {
-                "socklint reads the output of ss and netstat and its own snapshots; \
-                 name the format with `--from` when detection is wrong"
+                "`--from` in `socklint check --help` lists the formats that socklint reads; name one of \
+                 them when detection is wrong"
             }
             Self::NotSockets => "capture a list of sockets: `ss -lntup`",
             Self::RowUnread => {
