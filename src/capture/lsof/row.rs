@@ -333,10 +333,11 @@ mod tests {
             ),
         ] {
             let row = parse(line, None).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!(&line[row.command.clone()], command, "{line}");
-            assert_eq!((row.pid, &line[row.user.clone()], row.fd), (pid, user, Some(fd)), "{line}");
-            assert_eq!(&line[row.device.clone()], device, "{line}");
-            assert_eq!(row.state.map(|range| &line[range]), state, "{line}");
+            let at = |range: Range<usize>| line.get(range).unwrap();
+            assert_eq!(at(row.command.clone()), command, "{line}");
+            assert_eq!((row.pid, at(row.user.clone()), row.fd), (pid, user, Some(fd)), "{line}");
+            assert_eq!(at(row.device.clone()), device, "{line}");
+            assert_eq!(row.state.clone().map(at), state, "{line}");
             assert!(row.name.is_some(), "{line}");
         }
     }
