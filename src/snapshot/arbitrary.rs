@@ -212,6 +212,7 @@ fn add(builder: &mut Builder, raw: RawSocket) {
     let mut socket = Socket::new(raw.transport, builder.source(), row);
     let (inferred, mptcp, resolved) = raw.flags;
     socket.transport_inferred = inferred;
+    socket.transport_unknown = inferred && resolved;
     socket.mptcp = mptcp && raw.transport == Transport::Tcp;
     socket.port_resolved = resolved;
     socket.address = raw.address;

@@ -152,7 +152,7 @@ pub struct SocketDocument<'a> {
     /// Facts that rest on the layout or a name table: `transport`, `port`. Left out when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub presumed: Vec<&'static str>,
-    /// Why facts are not, or not wholly, known: `address`, `port`, `interface`, `processes` to the
+    /// Why facts are not, or not wholly, known: `transport`, `address`, `port`, `interface`, `processes` to the
     /// id of the reason. Left out when empty.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub missing: BTreeMap<&'static str, &'static str>,
@@ -444,6 +444,9 @@ impl<'a> SocketDocument<'a> {
                 None
             }
         };
+        if socket.transport_unknown {
+            missing.insert("transport", crate::truth::Missing::TransportNotTold.id());
+        }
         if let Device::Missing(reason) = socket.device {
             missing.insert("interface", reason.id());
         }

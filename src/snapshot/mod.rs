@@ -6,6 +6,7 @@
 //! itself (or into a small pool, where the evidence escapes or breaks them), so that a row costs no
 //! allocation.
 
+mod adopt;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod builder;
@@ -16,6 +17,7 @@ pub mod document;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
+pub use adopt::Adopted;
 pub use builder::Builder;
 pub use coverage::{Cell, Coverage};
 
@@ -259,6 +261,8 @@ pub struct Socket {
     pub transport: Transport,
     /// The transport is told by the layout only.
     pub transport_inferred: bool,
+    /// The transport is not told: [`Socket::transport`] is the likeliest one and counts for nothing.
+    pub transport_unknown: bool,
     /// The row is of the MPTCP table: the same exposure as the TCP row that stands beside it.
     pub mptcp: bool,
     /// The port was read from a service name.
@@ -296,6 +300,7 @@ impl Socket {
         Self {
             transport,
             transport_inferred: false,
+            transport_unknown: false,
             mptcp: false,
             port_resolved: false,
             address: Address::Missing(Missing::AddressNotShown),

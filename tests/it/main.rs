@@ -3,6 +3,8 @@
 #![expect(clippy::string_slice, reason = "a test that slices wrongly should fail")]
 
 #[cfg(test)]
+mod auditors;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod conditions;
@@ -26,6 +28,10 @@ mod layers;
 mod policy_tests;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod reports;
+#[cfg(test)]
+mod seeds;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -240,7 +240,7 @@ shapes! {
     SourceShape: kind format path command captured_at sha256 uid capabilities;
     SocketShape: transport state address address_text port port_text interface scope processes
         v6only uid user inode unit container cgroup netns presumed missing line;
-    MissingShape: address port interface processes;
+    MissingShape: transport address port interface processes;
     ProcessShape: name pid fd name_kind exe cmdline uid user unit container cgroup;
     InterfaceShape: name index netns up addresses;
     NamespaceShape: name inode containers sysctls missing;
@@ -500,6 +500,8 @@ impl<'a> Reader<'a> {
         let mut socket = Socket::new(transport, self.builder.source(), self.at(value.get()));
         socket.mptcp = name == "mptcp";
         self.state(&shape, transport);
+        socket.transport_unknown =
+            self.reason(missing.transport, Missing::TransportNotTold).is_some();
         self.address(&mut socket, &shape, missing.address);
         self.port(&mut socket, &shape, missing.port);
         self.device(&mut socket, &shape, missing.interface);
