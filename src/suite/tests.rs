@@ -102,6 +102,8 @@ fn waivers_are_judged_by_the_moment_of_the_test() {
 
 #[test]
 fn every_error_of_a_test_file_is_told_in_one_run() {
+    let formats: Vec<String> =
+        crate::capture::FORMATS.iter().map(|format| format!("`{}`", format.name())).collect();
     assert_eq!(
         messages(
             "[[test]]\nevidence = 'hello'\nviolates = ['no-telnt', 'zebra', 'db', 'db']\nunkown = []\n\
@@ -124,8 +126,10 @@ fn every_error_of_a_test_file_is_told_in_one_run() {
             "a test's `name` is empty @ '' ? ",
             "`2026-01-31T10:00:00` is no date, and no moment with an offset @ 2026-01-31T10:00:00 ? write \
              `2027-01-31` (its beginning in UTC) or `2027-01-31T18:00:00Z`",
-            "`sss` is no input format @ 'sss' ? did you mean `ss`? the input formats are `snapshot`, `ss`, \
-             `netstat`",
+            &format!(
+                "`sss` is no input format @ 'sss' ? did you mean `ss`? the input formats are {}",
+                formats.join(", ")
+            ),
             "two tests have the name `a` @ name = 'a' ? give each test a name of its own",
             "`a` takes a string, not an integer @ 1 ? ",
         ]
