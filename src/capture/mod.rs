@@ -4,14 +4,26 @@
 //! [`CaptureIssue`], and the coverage of the snapshot shrinks with it. To add a format, write
 //! `src/capture/<name>.rs` with a [`CaptureFormat`], and add one line to [`FORMATS`].
 
+pub mod ansible;
 pub mod command;
+pub mod docker;
 pub mod document;
+pub mod goss;
+pub mod inspec;
 mod issue;
+pub mod jc;
 pub mod json;
+pub mod lsof;
+pub mod lynis;
+pub mod masscan;
 pub mod netstat;
 pub mod netstat_bsd;
 pub mod netstat_windows;
+pub mod nmap;
+pub mod osquery;
 pub mod powershell;
+pub mod proc_net;
+mod scan;
 mod seen;
 pub mod snapshot;
 pub mod sockstat;
@@ -22,6 +34,7 @@ mod table;
 mod testing;
 mod transcript;
 pub mod tree;
+mod yaml;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -59,8 +72,7 @@ pub trait CaptureFormat: Sync {
 
     /// Reads from [`Transcript::position`] on, until the text ends or a line belongs to another
     /// format or host, and leaves the position there. It must get past at least one line when that
-    /// line is this format's.
-    /// A format that has documents only holds nothing in a text that is none (`--from`).
+    /// line is this format's. A format that has documents only holds nothing in a text that is none (`--from`).
     fn read(&self, transcript: &mut Transcript) {
         let end = transcript.source().text().len();
         transcript.set_position(end);
@@ -136,6 +148,18 @@ pub static FORMATS: &[&dyn CaptureFormat] = &[
     &powershell::PowerShell,
     &systemctl::Systemctl,
     &netstat::Netstat,
+    &lsof::Lsof,
+    &lsof::LsofFields,
+    &proc_net::ProcNet,
+    &ansible::Ansible,
+    &osquery::Osquery,
+    &nmap::Nmap,
+    &masscan::Masscan,
+    &docker::Docker,
+    &lynis::Lynis,
+    &jc::Jc,
+    &goss::Goss,
+    &inspec::Inspec,
 ];
 
 /// The format of this name.
@@ -275,7 +299,7 @@ fn may_be_cut(text: &str) -> bool {
 }
 
 /// Puts what the user says over what the evidence says.
-fn apply(snapshot: &mut Snapshot, options: &Options) {
+pub(crate) fn apply(snapshot: &mut Snapshot, options: &Options) {
     if let Some(host) = &options.host {
         snapshot.host.name = Some(host.clone());
     }
@@ -400,6 +424,14 @@ fn clean(source: Arc<SourceFile>) -> Arc<SourceFile> {
     match strip_colours(source.text()) {
         Cow::Borrowed(_) => source,
         Cow::Owned(text) => Arc::new(source.with_text(text, "text with terminal colours")),
+    }
+}
+
+/// A text without terminal colours, for evidence that is no capture.
+pub(crate) fn without_colours(text: &str) -> Cow<'_, str> {
+    match memchr::memchr(0x1B, text.as_bytes()) {
+        Some(_) => strip_colours(text),
+        None => Cow::Borrowed(text),
     }
 }
 

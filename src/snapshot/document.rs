@@ -42,6 +42,9 @@ pub struct SnapshotDocument<'a> {
     /// Network namespaces beside the first. Left out when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<NamespaceDocument<'a>>,
+    /// Ports that a scan asked for, by transport: `{"tcp": "22,80,8000-8010"}`. Left out when empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub scanned: &'a BTreeMap<String, String>,
     /// Sysctls of the network, by name. Left out when empty.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sysctls: &'a BTreeMap<String, String>,
@@ -260,6 +263,7 @@ impl<'a> SnapshotDocument<'a> {
                 .as_ref()
                 .map(|interfaces| interfaces.iter().map(InterfaceDocument::new).collect()),
             namespaces: snapshot.namespaces.iter().map(NamespaceDocument::new).collect(),
+            scanned: &snapshot.scanned,
             sysctls: &snapshot.sysctls,
         }
     }
@@ -288,6 +292,9 @@ pub fn write(out: &mut dyn io::Write, snapshot: &Snapshot) -> io::Result<()> {
     }
     if !document.sysctls.is_empty() {
         lines.field("sysctls", document.sysctls)?;
+    }
+    if !document.scanned.is_empty() {
+        lines.field("scanned", document.scanned)?;
     }
     lines.key("sockets")?;
     lines.out.write_all(b"[")?;

@@ -6,6 +6,7 @@
 //! itself (or into a small pool, where the evidence escapes or breaks them), so that a row costs no
 //! allocation.
 
+mod adopt;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod builder;
@@ -16,6 +17,7 @@ pub mod document;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
+pub use adopt::Adopted;
 pub use builder::Builder;
 pub use coverage::{Cell, Coverage};
 
@@ -509,6 +511,8 @@ pub struct Snapshot {
     pub interfaces: Option<Vec<Interface>>,
     /// Network namespaces beside the first, where the evidence tells of them.
     pub namespaces: Vec<Namespace>,
+    /// Ports that a scan asked for, by transport, as the scanner writes them: `22,80,8000-8010`.
+    pub scanned: BTreeMap<String, String>,
     /// Sysctls of the network, in the first network namespace, by name: `net.ipv6.bindv6only`.
     pub sysctls: BTreeMap<String, String>,
     sockets: Vec<Socket>,

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("policy", 7),
     ("audit", 8),
     ("controls", 9),
+    ("evidence", 8),
     ("explain", 9),
     ("listing", 9),
     ("report", 10),

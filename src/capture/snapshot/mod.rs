@@ -235,7 +235,7 @@ macro_rules! shapes {
 shapes! {
     HeadShape: schema;
     SnapshotShape: schema host source coverage coverage_missing sockets interfaces namespaces
-        sysctls;
+        scanned sysctls;
     HostShape: name labels kernel boot_id;
     SourceShape: kind format path command captured_at sha256 uid capabilities;
     SocketShape: transport state address address_text port port_text interface scope processes
@@ -293,6 +293,8 @@ impl<'a> Reader<'a> {
         self.coverage(shape.coverage, shape.coverage_missing);
         self.interfaces(shape.interfaces);
         self.namespaces(shape.namespaces);
+        let scanned = self.texts(shape.scanned, "scanned", "what was scanned must be a string");
+        self.builder.snapshot_mut().scanned = scanned;
         let sysctls = self.sysctls(shape.sysctls);
         self.builder.snapshot_mut().sysctls = sysctls;
         match shape.sockets.any() {
