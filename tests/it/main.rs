@@ -3,11 +3,15 @@
 #![expect(clippy::string_slice, reason = "a test that slices wrongly should fail")]
 
 #[cfg(test)]
+mod archives;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
 mod drafts;
+#[cfg(test)]
+mod evidence;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]

@@ -258,14 +258,19 @@ impl Inputs {
         let name = name.as_deref().and_then(Path::file_name);
         let top = name.map(|name| name.to_string_lossy().into_owned());
         let prefix = format!("{}/", path.to_string_lossy().trim_end_matches('/'));
-        let mut gather = Gather::new(&prefix, top);
+        let sos = top.as_ref().is_some_and(|name| name.starts_with("sosreport-"))
+            || path.join("sos_commands").is_dir();
+        let mut gather = match sos {
+            true => Gather::sosreport(&prefix, top),
+            false => Gather::new(&prefix, top),
+        };
         walk(path, &mut |entry| {
             match entry {
                 Err(error) => (sink.error)(error),
                 Ok(file) => {
                     let inside = file.strip_prefix(path).unwrap_or(&file).to_string_lossy();
                     let inside = inside.replace(std::path::MAIN_SEPARATOR, "/");
-                    if Gather::wants(&inside) {
+                    if gather.wants(&inside) {
                         self.found(&file, &inside, &mut gather, sink);
                     }
                 }
