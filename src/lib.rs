@@ -1,7 +1,8 @@
 //! Exposure policy auditor: which sockets may listen where, checked against evidence.
 //!
 //! Data flows one way: bytes, capture reader, [`snapshot`], [`audit`] by a compiled [`policy`],
-//! findings, [`report`], exit code. Only [`cli`] touches files, environment, clock or terminal;
+//! findings, [`report`], exit code. Only [`cli`] touches files, environment, clock or terminal, and
+//! [`live`] reads the host;
 //! everything else is a pure function of its arguments. `ARCHITECTURE.md` draws the map.
 //!
 //! The Rust API serves the binary, the tests and the fuzz targets and is not a stable interface;
@@ -11,11 +12,14 @@ pub mod address;
 pub mod audit;
 pub mod capture;
 pub mod cli;
+pub mod controls;
 pub mod draft;
 pub mod evidence;
 pub mod explain;
+pub mod frameworks;
 pub mod inventory;
 pub mod listing;
+pub mod live;
 pub mod policy;
 pub mod report;
 pub mod safe;

@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 /// The longest text that is read, in bytes: offsets are 31 bits wide, the 32nd tells pooled text.
 pub const MAX_TEXT: usize = (1 << 31) - 1;
 
+/// How far into a text the lines are counted rather than looked up, in bytes.
+const HEAD: usize = 4096;
+
 /// Names one text of a [`SourceMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SourceId(pub u32);
@@ -73,6 +76,8 @@ pub struct SourceFile {
     /// That of the text, computed once: a text may hold thousands of hosts.
     sha256: OnceLock<String>,
     lines: OnceLock<Vec<u32>>,
+    /// Unicode scalar values before each line.
+    scalars: OnceLock<Vec<u32>>,
 }
 
 /// Why bytes are no text.
@@ -94,6 +99,7 @@ impl SourceFile {
             raw_sha256: None,
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         }
     }
 
@@ -119,6 +125,7 @@ impl SourceFile {
             raw_sha256,
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         })
     }
 
@@ -133,6 +140,7 @@ impl SourceFile {
             raw_sha256: Some(self.sha256()),
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         }
     }
 
@@ -185,7 +193,13 @@ impl SourceFile {
     /// 1-based line of a byte offset.
     #[must_use]
     pub fn line(&self, offset: usize) -> usize {
-        let inside = self.lines().partition_point(|&start| start as usize <= offset).max(1);
+        // The head of a long text is counted sooner than all of its lines are found.
+        let inside = if offset < HEAD && self.lines.get().is_none() {
+            let head = self.text.as_bytes().get(..offset).unwrap_or_default();
+            memchr::memchr_iter(b'\n', head).count() + 1
+        } else {
+            self.lines().partition_point(|&start| start as usize <= offset).max(1)
+        };
         self.lines_before.saturating_add(inside)
     }
 
@@ -198,6 +212,24 @@ impl SourceFile {
         let end = lines.get(line).map_or(self.text.len(), |&at| at as usize - 1);
         let text = self.slice(start..end);
         start..start + text.trim_end_matches('\r').len()
+    }
+
+    /// How many Unicode scalar values stand before a 1-based line.
+    #[must_use]
+    pub fn scalars_before(&self, line: usize) -> usize {
+        let before = self.scalars.get_or_init(|| {
+            let mut before = Vec::with_capacity(self.lines().len());
+            let mut count = 0;
+            for line in self.text.split_inclusive('\n') {
+                before.push(to_u32(count));
+                count += line.chars().count();
+            }
+            before.push(to_u32(count));
+            before
+        });
+        let inside = line.saturating_sub(self.lines_before).saturating_sub(1);
+        let at = before.get(inside).or(before.last());
+        at.map_or(0, |&count| count as usize)
     }
 
     fn column(&self, line: usize, offset: usize) -> usize {

@@ -41,6 +41,8 @@ pub enum IssueKind {
     BadJson,
     /// A JSON document of another schema, or a snapshot with a wrong value.
     BadSnapshot,
+    /// A scanner could not tell whether ports are open.
+    Uncertain,
     /// Two captures of one host do not show the same.
     Contradiction,
     /// A file beside another capture of its host cannot be used.
@@ -53,7 +55,7 @@ pub enum IssueKind {
 
 impl IssueKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Empty,
         Self::Binary,
         Self::UnknownFormat,
@@ -66,6 +68,7 @@ impl IssueKind {
         Self::Ignored,
         Self::BadJson,
         Self::BadSnapshot,
+        Self::Uncertain,
         Self::Contradiction,
         Self::FileUnread,
         Self::LeftAside,
@@ -88,6 +91,7 @@ impl IssueKind {
             Self::Ignored => "socklint::capture::ignored",
             Self::BadJson => "socklint::capture::bad_json",
             Self::BadSnapshot => "socklint::capture::bad_snapshot",
+            Self::Uncertain => "socklint::capture::uncertain",
             Self::Contradiction => "socklint::capture::contradiction",
             Self::FileUnread => "socklint::capture::file_unread",
             Self::LeftAside => "socklint::capture::left_aside",
@@ -114,7 +118,7 @@ impl IssueKind {
             | Self::Contradiction
             | Self::FileUnread
             | Self::Obfuscated => Severity::Warning,
-            Self::Ignored | Self::LeftAside => Severity::Note,
+            Self::Ignored | Self::LeftAside | Self::Uncertain => Severity::Note,
         }
     }
 
@@ -138,7 +142,8 @@ impl IssueKind {
             | Self::Contradiction
             | Self::FileUnread
             | Self::LeftAside
-            | Self::Obfuscated => None,
+            | Self::Obfuscated
+            | Self::Uncertain => None,
         }
     }
 
@@ -149,8 +154,9 @@ impl IssueKind {
             Self::Empty => "capture the sockets into the file: `ss -lntup > capture.txt`",
             Self::Binary => "socklint reads text; `ss -lntup` prints it",
             Self::UnknownFormat => {
-                "socklint reads the output of ss and netstat and its own snapshots; \
-                 name the format with `--from` when detection is wrong"
+                "socklint reads the output of ss, netstat and many other tools, and its own \
+                 snapshots; `socklint check --help` names the formats, and `--from` takes one when \
+                 detection is wrong"
             }
             Self::NotSockets => "capture a list of sockets: `ss -lntup`",
             Self::RowUnread => {
@@ -166,6 +172,7 @@ impl IssueKind {
             Self::AmbiguousOwner => "the owner counts as not known: the name was chosen to mislead",
             Self::Ignored => "remove them, or leave them: nothing in them looks like a socket",
             Self::BadJson => "write it again: `socklint list -f json` makes snapshots",
+            Self::Uncertain => "what a scan leaves open is decided on the host: `sudo ss -lntup`",
             Self::BadSnapshot => "the shape of a snapshot is that of `socklint list -f json`",
             Self::Contradiction => {
                 "the socket counts: capture again when it should not be there, and look closer when \

@@ -32,10 +32,16 @@ pub(super) enum Command {
     Test(TestArgs),
     /// The register of ports, protocols and services: every listener with the rules that speak of it.
     Inventory(InventoryArgs),
+    /// Write this host's listeners as a JSON snapshot: the best evidence there is.
+    Snapshot(SnapshotArgs),
+    /// What the rules come to, by the controls of compliance frameworks that they name.
+    Controls(ControlsArgs),
     /// Draft a first policy from a known-good host: what listens now, and nothing else.
     Init(InitArgs),
     /// What a rule or a diagnostic code means, or what the policy says of an endpoint.
     Explain(ExplainArgs),
+    /// List every output format with who reads it, and every format of evidence.
+    Formats(FormatsArgs),
     /// Print a JSON Schema, for editors and for programs that read reports.
     Schema {
         /// Of what.
@@ -62,7 +68,8 @@ pub(super) enum PolicyCommand {
 /// What the evidence is.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// Files and directories of evidence, `-` for standard input [default: standard input].
+    /// Files and directories of evidence, `-` for standard input, `live` for this host [default:
+    /// standard input when something is piped, else live].
     #[arg(value_name = "INPUT")]
     pub(super) inputs: Vec<PathBuf>,
 
@@ -85,6 +92,61 @@ pub(super) struct InputArgs {
     /// Rows that cannot be read become warnings and leave the evidence incomplete.
     #[arg(long)]
     pub(super) lenient: bool,
+
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
+}
+
+/// How the live host is read.
+#[derive(Debug, Args)]
+pub(super) struct LiveArgs {
+    /// Of `live`, the network namespaces: all, current, a process id, or a name in /run/netns.
+    #[arg(
+        long,
+        value_name = "WHICH",
+        default_value = "current",
+        hide_default_value = true,
+        help_heading = "Live host"
+    )]
+    pub(super) netns: String,
+
+    /// Of `live`, leave out which processes hold the sockets: faster, and needs no privilege.
+    #[arg(long, help_heading = "Live host")]
+    pub(super) no_processes: bool,
+
+    /// Of `live`, read /proc/net instead of asking the kernel by netlink.
+    #[arg(long, hide = true, help_heading = "Live host")]
+    pub(super) no_netlink: bool,
+}
+
+/// `socklint snapshot`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Run it as root to see every owner: `ssh host sudo socklint snapshot | socklint check -`."
+)]
+pub(super) struct SnapshotArgs {
+    /// The file to write to, whole or not at all [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
+
+    /// Hold the command lines of processes too. They may hold passwords.
+    #[arg(long, conflicts_with = "redact")]
+    pub(super) cmdline: bool,
+
+    /// Leave out what tells of the host: its name, kernel, users, interfaces, containers, executables.
+    #[arg(long)]
+    pub(super) redact: bool,
+
+    /// The name of the host, in place of its own.
+    #[arg(long, value_name = "NAME")]
+    pub(super) host: Option<String>,
+
+    /// A label of the host (repeatable).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) label: Vec<String>,
 }
 
 /// `socklint check`.
@@ -134,7 +196,7 @@ pub(super) struct CheckArgs {
     #[arg(long, help_heading = "Verdict")]
     pub(super) strict: bool,
 
-    /// The format on standard output.
+    /// The format on standard output; `socklint formats` lists them.
     #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
     pub(super) format: String,
 
@@ -153,6 +215,18 @@ pub(super) struct CheckArgs {
     /// Say more: why a format was detected, what was ignored, which rules matched nothing.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint controls`.
+#[derive(Debug, Args)]
+pub(super) struct ControlsArgs {
+    /// The framework, by its name or how that begins: `pci-dss` [default: all that the policy's rules
+    /// name].
+    #[arg(long, value_name = "NAME")]
+    pub(super) framework: Option<String>,
+
+    #[command(flatten)]
+    pub(super) check: CheckArgs,
 }
 
 /// `socklint list`.
@@ -296,6 +370,14 @@ pub(super) struct ExplainArgs {
     /// Say also why rules are not about the endpoint.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint formats`.
+#[derive(Debug, Args)]
+pub(super) struct FormatsArgs {
+    /// The format on standard output: `human` or `json`.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
 }
 
 /// `socklint schema`.

@@ -1,35 +1,50 @@
 //! `socklint check`.
 
+use std::mem::ManuallyDrop;
+
 use jiff::Timestamp;
 
 use super::args::{CheckArgs, Evidence, FailOn, Unknown};
 use super::error::{CliError, CliErrorKind};
 use super::input::Inputs;
 use super::output::{Output, Screen};
-use super::policies;
-use crate::audit::{Summary, Threshold, audit, waive};
+use super::{live, policies};
+use crate::audit::{Summary, Threshold, Verdict, audit, waive};
 use crate::capture::{Capture, Severity as IssueSeverity};
 use crate::policy::{Globs, Policy, PolicyError, Rule, Severity, suggestion};
 use crate::report::diagnostic::{Level, Shown};
-use crate::report::{self, HostReport, REPORTERS, Run, policy_error};
-use crate::snapshot::Grade;
+use crate::report::{HostReport, REPORTERS, ReportFormat, Run, policy_error};
+use crate::snapshot::{Grade, Snapshot};
 
 /// Runs the command and says its exit code.
 pub(super) fn run(args: &CheckArgs, screen: &Screen) -> u8 {
-    match check(args, screen) {
-        Ok(code) => code,
-        Err(error) => {
-            screen.complain(&error);
-            2
-        }
-    }
+    run_with(args, screen, REPORTERS, &|_| Ok(()))
 }
 
-fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
+/// The same with other formats, and with the part of the policy that `narrow` leaves of it.
+pub(super) fn run_with(
+    args: &CheckArgs,
+    screen: &Screen,
+    formats: &'static [&'static dyn ReportFormat],
+    narrow: &dyn Fn(&mut Policy) -> Result<(), CliError>,
+) -> u8 {
+    check(args, screen, formats, narrow).unwrap_or_else(|error| {
+        screen.complain(&error);
+        2
+    })
+}
+
+fn check(
+    args: &CheckArgs,
+    screen: &Screen,
+    formats: &'static [&'static dyn ReportFormat],
+    narrow: &dyn Fn(&mut Policy) -> Result<(), CliError>,
+) -> Result<u8, CliError> {
     let now = now(args.now.as_deref())?;
-    let mut outputs = outputs(args, screen)?;
+    let mut outputs = outputs(args, screen, formats)?;
     let loaded = policies::find(&args.policy)?;
-    let Some(mut policy) = loaded.policy else {
+    // The process ends behind this function, and freeing a large policy takes a tenth of its run.
+    let Some(mut policy) = loaded.policy.map(ManuallyDrop::new) else {
         for error in &loaded.errors {
             screen.say(&policy_error(error, &loaded.sources, screen.style()));
         }
@@ -39,6 +54,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         return Ok(2);
     };
     select(&mut policy, args)?;
+    narrow(&mut policy)?;
     let mut warnings: Vec<PolicyError> = loaded.errors;
     if args.no_waivers {
         policy.waivers.clear();
@@ -49,6 +65,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     let run = Run {
         policy: &policy,
         warnings: &warnings,
+        judged_at: now,
         grade: match args.evidence {
             Evidence::Proven => Grade::Proven,
             Evidence::Presumed => Grade::Presumed,
@@ -61,12 +78,19 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             },
             allow_unknown: args.unknown == Unknown::Allow,
         },
+        now: args.now.as_ref().map(|_| now),
         lenient: args.input.lenient,
         verbose: args.verbose,
         quiet: args.quiet,
         max_diagnostics: args.max_diagnostics,
     };
-    let mut judge = Judge::new(&run, now);
+    // Looking through all processes costs more than all else: only where a rule asks, or something is
+    // wrong and its owner is wanted.
+    let is_wrong = |snapshot: &Snapshot| {
+        audit(&policy, snapshot, run.grade).iter().any(|result| result.verdict == Verdict::Fail)
+    };
+    let inputs = inputs.look(live::asked(&policy), Some(Box::new(is_wrong)));
+    let mut judge = Judge::new(&run);
     for output in &mut outputs {
         output.begin(&run);
     }
@@ -112,8 +136,12 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     // file knows of those that could not even be begun.
     judge.summary.unwritten = outputs.iter().filter(|output| output.is_lost()).count() as u64;
     for output in outputs.into_iter().rev() {
-        let lost = output.is_lost();
+        let (lost, extra) = (output.is_lost(), output.is_extra());
         if let Err(error) = output.finish(&run, &judge.summary) {
+            if extra {
+                screen.note(&format!("no step summary: {}", error.message()));
+                continue;
+            }
             judge.summary.unwritten += u64::from(!lost);
             errors.push(error);
         }
@@ -128,17 +156,16 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
 struct Judge<'a> {
     run: &'a Run<'a>,
     summary: Summary,
-    now: Timestamp,
     matched: Vec<bool>,
     waivers: Vec<bool>,
     capture_warnings: bool,
 }
 
 impl<'a> Judge<'a> {
-    fn new(run: &'a Run<'a>, now: Timestamp) -> Self {
+    fn new(run: &'a Run<'a>) -> Self {
         let matched = vec![false; run.policy.rules.len()];
         let waivers = vec![false; run.policy.waivers.len()];
-        Self { run, summary: Summary::default(), now, matched, waivers, capture_warnings: false }
+        Self { run, summary: Summary::default(), matched, waivers, capture_warnings: false }
     }
 
     fn host(&mut self, capture: Capture) -> HostReport {
@@ -149,9 +176,9 @@ impl<'a> Judge<'a> {
             self.summary.broken += 1;
             None
         } else {
-            let Run { policy, grade, .. } = *self.run;
+            let Run { policy, grade, judged_at, .. } = *self.run;
             let mut results = audit(policy, &snapshot, grade);
-            let used = waive(policy, &snapshot, grade, self.now, &mut results);
+            let used = waive(policy, &snapshot, grade, judged_at, &mut results);
             self.waivers.iter_mut().zip(used).for_each(|(before, now)| *before |= now);
             for (seen, result) in self.matched.iter_mut().zip(&results) {
                 *seen |= result.matched + result.possible > 0;
@@ -228,10 +255,15 @@ fn select(policy: &mut Policy, args: &CheckArgs) -> Result<(), CliError> {
 }
 
 /// Standard output and every `--output`; files are opened before anything is read.
-fn outputs(args: &CheckArgs, screen: &Screen) -> Result<Vec<Output>, CliError> {
+fn outputs(
+    args: &CheckArgs,
+    screen: &Screen,
+    formats: &'static [&'static dyn ReportFormat],
+) -> Result<Vec<Output>, CliError> {
     let format = |name: &str| {
-        report::format(name).ok_or_else(|| {
-            let known: Vec<&str> = REPORTERS.iter().map(|format| format.name()).collect();
+        let found = formats.iter().copied().find(|format| format.name() == name);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = formats.iter().map(|format| format.name()).collect();
             let message = format!("`{name}` is no output format");
             CliError::new(
                 CliErrorKind::Usage,
@@ -250,6 +282,11 @@ fn outputs(args: &CheckArgs, screen: &Screen) -> Result<Vec<Output>, CliError> {
             )
         })?;
         outputs.push(Output::file(format(name)?, path));
+    }
+    // Beside annotations, which say little, GitHub Actions shows a page for each step.
+    let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+    if let Some(path) = summary.filter(|_| args.format == "github") {
+        outputs.push(Output::summary(format("markdown")?, path.into()));
     }
     Ok(outputs)
 }

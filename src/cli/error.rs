@@ -24,11 +24,13 @@ pub enum CliErrorKind {
     Strict,
     /// A policy without tests.
     NoTest,
+    /// The live host cannot be read.
+    Live,
 }
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
@@ -37,6 +39,7 @@ impl CliErrorKind {
         Self::NoRule,
         Self::Strict,
         Self::NoTest,
+        Self::Live,
     ];
 
     /// The diagnostic code.
@@ -51,6 +54,7 @@ impl CliErrorKind {
             Self::NoRule => "socklint::cli::no_rule",
             Self::Strict => "socklint::cli::strict",
             Self::NoTest => "socklint::cli::no_test",
+            Self::Live => "socklint::cli::live",
         }
     }
 }
@@ -92,6 +96,10 @@ impl CliError {
             format!("`{path}` cannot be written: {fault}"),
             "look at the path and its permissions; nothing was left half-written",
         )
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(super) fn shown(&self) -> Shown {

@@ -7,6 +7,7 @@ use super::error::{CliError, CliErrorKind};
 use super::input::Inputs;
 use super::output::Screen;
 use crate::listing::{LISTINGS, listing};
+use crate::live::Wanted;
 use crate::policy::suggestion;
 
 /// Runs the command and says its exit code.
@@ -23,7 +24,9 @@ fn list(args: &ListArgs, screen: &Screen) -> Result<u8, CliError> {
         let message = format!("`{}` is no output format of `list`", args.format);
         CliError::new(CliErrorKind::Usage, message, suggestion(&args.format, &known, "the formats"))
     })?;
-    let inputs = Inputs::new(&args.input)?;
+    // People are shown the names of processes, programs everything.
+    let wanted = Wanted { processes: true, details: args.format != "human", ..Wanted::default() };
+    let inputs = Inputs::new(&args.input)?.look(wanted, None);
     let (snapshots, whole) = inputs.snapshots(args.input.lenient, args.verbose, screen);
     let snapshots: Vec<_> = snapshots.iter().collect();
     if !snapshots.is_empty() {

@@ -2,14 +2,18 @@
 
 mod args;
 mod check;
+mod controls;
 mod error;
 mod explain;
+mod formats;
 mod init;
 mod input;
 mod inventory;
 mod list;
+mod live;
 mod output;
 mod policies;
+mod snapshot;
 mod test;
 
 use std::io::Write as _;
@@ -40,11 +44,14 @@ pub fn main() -> ExitCode {
     let screen = Screen::new(cli.color);
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
+        Command::Controls(args) => controls::run(args, &screen),
         Command::Init(args) => init::run(args, &screen),
         Command::Inventory(args) => inventory::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
+        Command::Snapshot(args) => snapshot::run(args, &screen),
         Command::Test(args) => test::run(args, &screen),
         Command::Explain(args) => explain::run(args, &screen),
+        Command::Formats(args) => formats::run(args, &screen),
         Command::Schema { name } => print(schema(*name), &screen),
         Command::Policy(command) => policy(command, &screen),
     })

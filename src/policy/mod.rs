@@ -78,6 +78,18 @@ pub enum Action {
     Allow,
 }
 
+impl Rule {
+    /// Whether it looks at one of these keys of a listener.
+    #[must_use]
+    pub fn asks(&self, keys: &[&str]) -> bool {
+        let required = match &self.action {
+            Action::Require(required) => required.asks(keys),
+            Action::Forbid | Action::Expect { .. } | Action::Allow => false,
+        };
+        required || self.matches.asks(keys)
+    }
+}
+
 impl Action {
     /// The key in the policy language.
     #[must_use]
@@ -141,7 +153,7 @@ pub struct Rule {
     /// The severity before any override: as its file gives it, or the default.
     pub own_severity: Severity,
     /// Every key that its file writes, in that order: name, and key with value.
-    pub keys: Vec<(String, Span)>,
+    pub keys: Vec<(&'static str, Span)>,
 }
 
 impl Rule {
@@ -268,6 +280,13 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether a rule or a waiver looks at one of these keys of a listener.
+    #[must_use]
+    pub fn asks(&self, keys: &[&str]) -> bool {
+        self.rules.iter().any(|rule| rule.asks(keys))
+            || self.waivers.iter().any(|waiver| waiver.matches.asks(keys))
+    }
+
     /// SHA-256 over the texts, in lower-case hex.
     #[must_use]
     pub fn sha256(&self) -> String {
@@ -286,6 +305,16 @@ impl Policy {
         if self.unlisted.is_some() && !keep(UNLISTED, &[]) {
             self.unlisted = None;
         }
+        self.index = index::PortIndex::new(&self.rules);
+    }
+
+    /// Keeps only the controls that `keep` wants, and the rules that name one of them.
+    pub fn retain_controls(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        for rule in &mut self.rules {
+            rule.controls.retain(|control| keep(control));
+        }
+        self.rules.retain(|rule| !rule.controls.is_empty());
+        self.unlisted = None;
         self.index = index::PortIndex::new(&self.rules);
     }
 

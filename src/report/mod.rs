@@ -1,15 +1,43 @@
 //! Output formats of audits, one file each: plain findings to bytes.
 //!
 //! A reporter is told of the run, then of each host as it is judged, then of the summary, so that a
-//! fleet needs no more memory than a host. To add a format, write `src/report/<name>.rs` with a
+//! fleet needs no more memory than a host. What it says is taken from the views of [`finding`]. To add a format, write `src/report/<name>.rs` with a
 //! [`ReportFormat`], and add one line to [`REPORTERS`].
 
+mod annotations;
+mod azure;
+mod checkstyle;
+mod controls;
+pub use controls::TABLES;
+mod csv;
 pub mod diagnostic;
+pub mod finding;
+mod github;
+mod gitlab;
+mod hdf;
+mod html;
 mod human;
 pub use human::{capture_issue, policy_error};
+mod in_toto;
 mod json;
+mod junit;
+mod markdown;
+mod ndjson;
+mod ocsf;
+mod oscal;
+pub mod place;
+mod plain;
+mod prometheus;
+mod rdjson;
+mod sarif;
+mod tap;
+mod teamcity;
+pub mod unknowns;
+mod xccdf;
 
 use std::io::{self, Write};
+
+use jiff::Timestamp;
 
 use crate::audit::{RuleResult, Summary, Threshold};
 use crate::capture::CaptureIssue;
@@ -24,10 +52,15 @@ pub struct Run<'a> {
     pub policy: &'a Policy,
     /// Warnings about the policy.
     pub warnings: &'a [PolicyError],
+    /// The moment that waivers and reviews are judged by: `--now`, else that of the clock. Reports for
+    /// auditors are dated by it.
+    pub judged_at: Timestamp,
     /// What counts as evidence.
     pub grade: Grade,
     /// What decides the exit code.
     pub threshold: Threshold,
+    /// `--now`; `None` when the clock decided, so that no report depends on it.
+    pub now: Option<Timestamp>,
     /// Unread rows are warnings.
     pub lenient: bool,
     /// `--verbose`.
@@ -102,7 +135,30 @@ pub trait ReportFormat: Sync {
 }
 
 /// Every format, in the order of the documentation.
-pub static REPORTERS: &[&dyn ReportFormat] = &[&human::Human, &json::Json];
+pub static REPORTERS: &[&dyn ReportFormat] = &[
+    &human::Human,
+    &json::Json,
+    &ndjson::Ndjson,
+    &sarif::Sarif,
+    &sarif::github::SarifGithub,
+    &junit::Junit,
+    &github::Github,
+    &gitlab::Gitlab,
+    &azure::Azure,
+    &teamcity::Teamcity,
+    &checkstyle::Checkstyle,
+    &rdjson::Rdjson,
+    &tap::Tap,
+    &markdown::Markdown,
+    &csv::Csv,
+    &html::Html,
+    &hdf::Hdf,
+    &oscal::Oscal,
+    &ocsf::Ocsf,
+    &xccdf::Xccdf,
+    &in_toto::InToto,
+    &prometheus::Prometheus,
+];
 
 /// The format of this name.
 #[must_use]

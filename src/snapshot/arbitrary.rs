@@ -197,7 +197,13 @@ fn interface() -> impl Strategy<Value = Interface> {
 
 fn namespace() -> impl Strategy<Value = Namespace> {
     (string(), option::of(any::<u64>()), vec(string(), 0..3), option::of(reason())).prop_map(
-        |(name, inode, containers, missing)| Namespace { name, inode, containers, missing },
+        |(name, inode, containers, missing)| Namespace {
+            sysctls: containers.iter().map(|key| (key.clone(), name.clone())).collect(),
+            name,
+            inode,
+            containers,
+            missing,
+        },
     )
 }
 
@@ -206,6 +212,7 @@ fn add(builder: &mut Builder, raw: RawSocket) {
     let mut socket = Socket::new(raw.transport, builder.source(), row);
     let (inferred, mptcp, resolved) = raw.flags;
     socket.transport_inferred = inferred;
+    socket.transport_unknown = inferred && resolved;
     socket.mptcp = mptcp && raw.transport == Transport::Tcp;
     socket.port_resolved = resolved;
     socket.address = raw.address;
@@ -261,8 +268,16 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
         prop_oneof![Just(Vantage::Observed), Just(Vantage::Declared), Just(Vantage::External)];
     let strings = vec(option::of(string()), 4);
     let interfaces = (option::of(vec(interface(), 0..3)), vec(namespace(), 0..2));
-    (host, vantage, strings, coverage(), interfaces, vec(socket(), 0..8), string()).prop_map(
-        |((name, labels), vantage, strings, coverage, (interfaces, namespaces), sockets, path)| {
+    let rest = (vec(socket(), 0..8), string(), option::of(string()));
+    (host, vantage, strings, coverage(), interfaces, rest).prop_map(
+        |(
+            (name, labels),
+            vantage,
+            strings,
+            coverage,
+            (interfaces, namespaces),
+            (sockets, path, scanned),
+        )| {
             let mut builder = Builder::new(Arc::new(SourceFile::new(path, EVIDENCE)));
             for socket in sockets {
                 add(&mut builder, socket);
@@ -277,12 +292,19 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
             snapshot.origin.command = next();
             snapshot.origin.captured_at = next();
             snapshot.origin.sha256 = next();
+            snapshot.host.kernel.clone_from(&snapshot.origin.command);
+            snapshot.host.boot_id.clone_from(&snapshot.origin.sha256);
+            snapshot.origin.uid = namespaces.first().map(|_| 1000);
+            snapshot.origin.capabilities = namespaces.first().map(|space| space.containers.clone());
+            snapshot.sysctls =
+                namespaces.first().map(|space| space.sysctls.clone()).unwrap_or_default();
             snapshot.coverage = match vantage.hides() {
                 Some(reason) => coverage.spoiled(reason),
                 None => coverage,
             };
             snapshot.interfaces = interfaces;
             snapshot.namespaces = namespaces;
+            snapshot.scanned.extend(scanned.map(|ports| ("tcp".to_owned(), ports)));
             snapshot
         },
     )

@@ -5,6 +5,7 @@
 //! specification; what is `None` or empty where marked so is left out.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::Serialize;
 
@@ -12,6 +13,8 @@ use super::{
     Address, Cell, Coverage, Device, Family, Interface, NameKind, Namespace, Owner, Port, Snapshot,
     Socket, Text,
 };
+
+use crate::safe;
 
 /// The value of `schema`.
 pub const SCHEMA: &str = "socklint/snapshot/1";
@@ -39,6 +42,12 @@ pub struct SnapshotDocument<'a> {
     /// Network namespaces beside the first. Left out when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<NamespaceDocument<'a>>,
+    /// Ports that a scan asked for, by transport: `{"tcp": "22,80,8000-8010"}`. Left out when empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub scanned: &'a BTreeMap<String, String>,
+    /// Sysctls of the network, by name. Left out when empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctls: &'a BTreeMap<String, String>,
 }
 
 /// The listeners of a snapshot, each a [`SocketDocument`] that is made when it is written: 50,000 of
@@ -60,6 +69,12 @@ pub struct HostDocument<'a> {
     pub name: Option<&'a str>,
     /// Its labels.
     pub labels: &'a BTreeMap<String, String>,
+    /// Its kernel. Left out when not known, as is the key below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<&'a str>,
+    /// The id that it got when it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<&'a str>,
 }
 
 /// Where a snapshot comes from.
@@ -77,6 +92,12 @@ pub struct SourceDocument<'a> {
     pub captured_at: Option<&'a str>,
     /// SHA-256 of the capture's bytes, lower-case hex.
     pub sha256: String,
+    /// Effective user id of whoever captured. Left out when not known, as is the key below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Capabilities of whoever captured, of those that decide what can be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<&'a [String]>,
 }
 
 /// One listener.
@@ -131,7 +152,7 @@ pub struct SocketDocument<'a> {
     /// Facts that rest on the layout or a name table: `transport`, `port`. Left out when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub presumed: Vec<&'static str>,
-    /// Why facts are not, or not wholly, known: `address`, `port`, `interface`, `processes` to the
+    /// Why facts are not, or not wholly, known: `transport`, `address`, `port`, `interface`, `processes` to the
     /// id of the reason. Left out when empty.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub missing: BTreeMap<&'static str, &'static str>,
@@ -203,6 +224,9 @@ pub struct NamespaceDocument<'a> {
     /// Containers in it. Left out when empty.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub containers: &'a [String],
+    /// Sysctls of the network in it. Left out when empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctls: &'a BTreeMap<String, String>,
     /// Id of the reason why its sockets could not be read. Left out when they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<&'static str>,
@@ -227,6 +251,8 @@ impl<'a> SnapshotDocument<'a> {
             host: HostDocument {
                 name: snapshot.host.name.as_deref(),
                 labels: &snapshot.host.labels,
+                kernel: snapshot.host.kernel.as_deref(),
+                boot_id: snapshot.host.boot_id.as_deref(),
             },
             source: SourceDocument::new(snapshot),
             coverage: coverage(&snapshot.coverage),
@@ -237,7 +263,89 @@ impl<'a> SnapshotDocument<'a> {
                 .as_ref()
                 .map(|interfaces| interfaces.iter().map(InterfaceDocument::new).collect()),
             namespaces: snapshot.namespaces.iter().map(NamespaceDocument::new).collect(),
+            scanned: &snapshot.scanned,
+            sysctls: &snapshot.sysctls,
         }
+    }
+}
+
+/// Writes a snapshot as one document with a line for each socket, which is the socket's `line`:
+/// diagnostics and people find it there. Harmful characters are escapes, see [`safe::json`].
+///
+/// # Errors
+///
+/// What `out` says.
+pub fn write(out: &mut dyn io::Write, snapshot: &Snapshot) -> io::Result<()> {
+    let document = SnapshotDocument::new(snapshot);
+    let mut lines = Lines { out, line: 1 };
+    lines.out.write_all(b"{")?;
+    lines.field("schema", &document.schema)?;
+    lines.field("host", &document.host)?;
+    lines.field("source", &document.source)?;
+    lines.field("coverage", &document.coverage)?;
+    if !document.coverage_missing.is_empty() {
+        lines.field("coverage_missing", &document.coverage_missing)?;
+    }
+    lines.list("interfaces", document.interfaces.as_deref())?;
+    if !document.namespaces.is_empty() {
+        lines.list("namespaces", Some(&document.namespaces))?;
+    }
+    if !document.sysctls.is_empty() {
+        lines.field("sysctls", document.sysctls)?;
+    }
+    if !document.scanned.is_empty() {
+        lines.field("scanned", document.scanned)?;
+    }
+    lines.key("sockets")?;
+    lines.out.write_all(b"[")?;
+    for (index, socket) in snapshot.sockets().iter().enumerate() {
+        lines.item(index)?;
+        let line = lines.line;
+        let socket = SocketDocument { line, ..SocketDocument::new(snapshot, socket) };
+        safe::json(lines.out, &socket, false)?;
+    }
+    lines.end()?;
+    lines.out.write_all(b"\n}\n")
+}
+
+/// A document on its way, and the line that is written at present.
+struct Lines<'a> {
+    out: &'a mut dyn io::Write,
+    line: usize,
+}
+
+impl Lines<'_> {
+    fn key(&mut self, key: &str) -> io::Result<()> {
+        let comma = if self.line == 1 { "" } else { "," };
+        self.line += 1;
+        write!(self.out, "{comma}\n  \"{key}\": ")
+    }
+
+    fn field<T: Serialize>(&mut self, key: &str, value: &T) -> io::Result<()> {
+        self.key(key)?;
+        safe::json(self.out, value, false)
+    }
+
+    /// An array with a line for each item, or `null`.
+    fn list<T: Serialize>(&mut self, key: &str, items: Option<&[T]>) -> io::Result<()> {
+        self.key(key)?;
+        let Some(items) = items else { return self.out.write_all(b"null") };
+        self.out.write_all(b"[")?;
+        for (index, item) in items.iter().enumerate() {
+            self.item(index)?;
+            safe::json(self.out, item, false)?;
+        }
+        self.end()
+    }
+
+    fn item(&mut self, index: usize) -> io::Result<()> {
+        self.line += 1;
+        self.out.write_all(if index == 0 { b"\n    " } else { b",\n    " })
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.line += 1;
+        self.out.write_all(b"\n  ]")
     }
 }
 
@@ -260,6 +368,7 @@ impl<'a> NamespaceDocument<'a> {
             name: &namespace.name,
             inode: namespace.inode,
             containers: &namespace.containers,
+            sysctls: &namespace.sysctls,
             missing: namespace.missing.map(crate::truth::Missing::id),
         }
     }
@@ -279,6 +388,8 @@ impl<'a> SourceDocument<'a> {
             command: origin.command.as_deref(),
             captured_at: origin.captured_at.as_deref(),
             sha256: origin.sha256.clone().unwrap_or_else(hash),
+            uid: origin.uid,
+            capabilities: origin.capabilities.as_deref(),
         }
     }
 }
@@ -333,6 +444,9 @@ impl<'a> SocketDocument<'a> {
                 None
             }
         };
+        if socket.transport_unknown {
+            missing.insert("transport", crate::truth::Missing::TransportNotTold.id());
+        }
         if let Device::Missing(reason) = socket.device {
             missing.insert("interface", reason.id());
         }

@@ -261,6 +261,8 @@ pub struct Socket {
     pub transport: Transport,
     /// The transport is told by the layout only.
     pub transport_inferred: bool,
+    /// The transport is not told: [`Socket::transport`] is the likeliest one and counts for nothing.
+    pub transport_unknown: bool,
     /// The row is of the MPTCP table: the same exposure as the TCP row that stands beside it.
     pub mptcp: bool,
     /// The port was read from a service name.
@@ -298,6 +300,7 @@ impl Socket {
         Self {
             transport,
             transport_inferred: false,
+            transport_unknown: false,
             mptcp: false,
             port_resolved: false,
             address: Address::Missing(Missing::AddressNotShown),
@@ -443,6 +446,11 @@ pub struct Origin {
     pub captured_at: Option<String>,
     /// SHA-256 of the bytes, where they are not at hand: a snapshot document quotes it.
     pub sha256: Option<String>,
+    /// Effective user id of whoever captured, where known.
+    pub uid: Option<u32>,
+    /// The capabilities that whoever captured had, of those that decide what can be seen, by their
+    /// names without `cap_`, capabilities(7); where known.
+    pub capabilities: Option<Vec<String>>,
 }
 
 /// The host that a snapshot is of.
@@ -452,6 +460,10 @@ pub struct Host {
     pub name: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Its kernel: system, release and machine, where known.
+    pub kernel: Option<String>,
+    /// The id that it got when it was started, where known. Source: random(4).
+    pub boot_id: Option<String>,
 }
 
 /// A network interface with the addresses that it owns.
@@ -478,6 +490,8 @@ pub struct Namespace {
     pub inode: Option<u64>,
     /// Containers in it, by name or id.
     pub containers: Vec<String>,
+    /// Sysctls of the network in it, by name.
+    pub sysctls: BTreeMap<String, String>,
     /// Why its sockets could not be read; `None` when they were.
     pub missing: Option<Missing>,
 }
@@ -497,6 +511,10 @@ pub struct Snapshot {
     pub interfaces: Option<Vec<Interface>>,
     /// Network namespaces beside the first, where the evidence tells of them.
     pub namespaces: Vec<Namespace>,
+    /// Ports that a scan asked for, by transport, as the scanner writes them: `22,80,8000-8010`.
+    pub scanned: BTreeMap<String, String>,
+    /// Sysctls of the network, in the first network namespace, by name: `net.ipv6.bindv6only`.
+    pub sysctls: BTreeMap<String, String>,
     sockets: Vec<Socket>,
     owners: Vec<Owner>,
     details: Vec<Details>,

@@ -5,9 +5,15 @@
 #[cfg(test)]
 mod archives;
 #[cfg(test)]
+mod auditors;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod conditions;
+#[cfg(test)]
+mod controls;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod drafts;
 #[cfg(test)]
@@ -26,6 +32,10 @@ mod layers;
 mod policy_tests;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod reports;
+#[cfg(test)]
+mod seeds;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

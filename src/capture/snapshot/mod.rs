@@ -17,6 +17,7 @@
 //! certain (section 4), is an error where the key is known.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -26,7 +27,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Capture, CaptureFormat, CaptureIssue, IssueKind, Transcript};
+use super::{Capture, CaptureFormat, CaptureIssue, Document, IssueKind};
 use crate::address::Scope;
 use crate::snapshot::document::{NAME_KINDS, SCHEMA};
 use crate::snapshot::{
@@ -55,23 +56,11 @@ impl CaptureFormat for SnapshotDocument {
         "JSON that socklint wrote: `list -f json`, `list -f ndjson`, `snapshot`"
     }
 
-    fn header(&self, _line: &str) -> Option<&'static str> {
-        None
-    }
-
-    fn row(&self, _line: &str) -> Option<&'static str> {
-        None
-    }
-
-    /// With `--from snapshot` only: a text that is no document holds nothing for this format.
-    fn read(&self, transcript: &mut Transcript) {
-        let end = transcript.source().text().len();
-        transcript.set_position(end);
-    }
-
-    /// `None` for a text that does not begin as JSON does, and for whole JSON in which nothing names
-    /// a schema of ours.
-    fn document(&self, source: &Arc<SourceFile>) -> Option<Vec<Capture>> {
+    /// `None` for a text that does not begin as JSON does, and for JSON in which nothing names a
+    /// schema of ours. It is looked at without the tree of [`Document`]: snapshots are long.
+    fn document(&self, document: &Document) -> Option<Vec<Capture>> {
+        let source = document.source();
+        memchr::memmem::find(source.text().as_bytes(), OURS.as_bytes())?;
         let values = values(source.text())?;
         let ours = values.iter().any(|value| match value {
             Ok(value) => schema(value).is_some_and(|schema| schema.starts_with(OURS)),
@@ -245,15 +234,16 @@ macro_rules! shapes {
 
 shapes! {
     HeadShape: schema;
-    SnapshotShape: schema host source coverage coverage_missing sockets interfaces namespaces;
-    HostShape: name labels;
-    SourceShape: kind format path command captured_at sha256;
+    SnapshotShape: schema host source coverage coverage_missing sockets interfaces namespaces
+        scanned sysctls;
+    HostShape: name labels kernel boot_id;
+    SourceShape: kind format path command captured_at sha256 uid capabilities;
     SocketShape: transport state address address_text port port_text interface scope processes
         v6only uid user inode unit container cgroup netns presumed missing line;
-    MissingShape: address port interface processes;
+    MissingShape: transport address port interface processes;
     ProcessShape: name pid fd name_kind exe cmdline uid user unit container cgroup;
     InterfaceShape: name index netns up addresses;
-    NamespaceShape: name inode containers missing;
+    NamespaceShape: name inode containers sysctls missing;
 }
 
 /// The capture of one document.
@@ -303,6 +293,10 @@ impl<'a> Reader<'a> {
         self.coverage(shape.coverage, shape.coverage_missing);
         self.interfaces(shape.interfaces);
         self.namespaces(shape.namespaces);
+        let scanned = self.texts(shape.scanned, "scanned", "what was scanned must be a string");
+        self.builder.snapshot_mut().scanned = scanned;
+        let sysctls = self.sysctls(shape.sysctls);
+        self.builder.snapshot_mut().sysctls = sysctls;
         match shape.sockets.any() {
             Some(sockets) => {
                 for socket in self.list(sockets, "sockets").unwrap_or_default() {
@@ -320,19 +314,35 @@ impl<'a> Reader<'a> {
         let Some(value) = field.value() else { return };
         let Some(shape) = self.shape::<HostShape>(value, "`host`") else { return };
         let name = self.string(shape.name, "name");
-        self.builder.snapshot_mut().host.name = name.map(Cow::into_owned);
-        for (key, value) in self.pairs(shape.labels, "labels") {
-            let Some(label) = self.string(Field(Some(value)), "label") else {
+        let kernel = self.string(shape.kernel, "kernel");
+        let boot_id = self.string(shape.boot_id, "boot_id");
+        let host = &mut self.builder.snapshot_mut().host;
+        host.name = name.map(Cow::into_owned);
+        host.kernel = kernel.map(Cow::into_owned);
+        host.boot_id = boot_id.map(Cow::into_owned);
+        let labels = self.texts(shape.labels, "labels", "a label must be a string");
+        self.builder.snapshot_mut().host.labels = labels;
+    }
+
+    fn sysctls(&mut self, field: Field<'a>) -> BTreeMap<String, String> {
+        self.texts(field, "sysctls", "a sysctl must be a string")
+    }
+
+    /// An object whose values are strings.
+    fn texts(&mut self, field: Field<'a>, name: &str, must: &str) -> BTreeMap<String, String> {
+        let mut texts = BTreeMap::new();
+        for (key, value) in self.pairs(field, name) {
+            let Some(text) = self.string(Field(Some(value)), name) else {
                 if value.get() == "null" {
-                    self.wrong(value, "a label must be a string");
+                    self.wrong(value, must);
                 }
                 continue;
             };
-            let labels = &mut self.builder.snapshot_mut().host.labels;
-            if labels.insert(key.clone().into_owned(), label.into_owned()).is_some() {
+            if texts.insert(key.clone().into_owned(), text.into_owned()).is_some() {
                 self.twice(value, &key);
             }
         }
+        texts
     }
 
     fn origin(&mut self, field: Field<'a>) {
@@ -350,6 +360,9 @@ impl<'a> Reader<'a> {
         let command = self.string(shape.command, "command");
         let captured_at = self.string(shape.captured_at, "captured_at");
         let sha256 = self.string(shape.sha256, "sha256");
+        let uid = self.plain(shape.uid, "`uid` must be a number or null");
+        let capabilities = shape.capabilities.value();
+        let capabilities = capabilities.map(|list| self.strings(list, "capabilities"));
         let origin = &mut self.builder.snapshot_mut().origin;
         if let Some(format) = format {
             origin.format = format.into_owned();
@@ -360,6 +373,8 @@ impl<'a> Reader<'a> {
         origin.command = command.map(Cow::into_owned);
         origin.captured_at = captured_at.map(Cow::into_owned);
         origin.sha256 = sha256.map(Cow::into_owned);
+        origin.uid = uid;
+        origin.capabilities = capabilities;
     }
 
     fn coverage(&mut self, cells: Field<'a>, reasons: Field<'a>) {
@@ -450,17 +465,14 @@ impl<'a> Reader<'a> {
         for value in self.list(value, "namespaces").unwrap_or_default() {
             let Some(shape) = self.shape::<NamespaceShape>(value, "a namespace") else { continue };
             let Some(name) = self.required(shape.name, "name", value) else { continue };
-            let containers =
-                shape.containers.value().and_then(|list| self.list(list, "containers"));
-            let containers = containers.unwrap_or_default().into_iter();
-            let containers = containers
-                .filter_map(|value| self.string(Field(Some(value)), "containers"))
-                .map(Cow::into_owned)
-                .collect();
+            let containers = shape.containers.value();
+            let containers = containers.map(|list| self.strings(list, "containers"));
+            let containers = containers.unwrap_or_default();
             let namespace = Namespace {
                 name: name.into_owned(),
                 inode: self.plain(shape.inode, "`inode` must be a number or null"),
                 containers,
+                sysctls: self.sysctls(shape.sysctls),
                 missing: self.reason(shape.missing, Missing::NamespaceNotEntered),
             };
             self.builder.snapshot_mut().namespaces.push(namespace);
@@ -488,6 +500,8 @@ impl<'a> Reader<'a> {
         let mut socket = Socket::new(transport, self.builder.source(), self.at(value.get()));
         socket.mptcp = name == "mptcp";
         self.state(&shape, transport);
+        socket.transport_unknown =
+            self.reason(missing.transport, Missing::TransportNotTold).is_some();
         self.address(&mut socket, &shape, missing.address);
         self.port(&mut socket, &shape, missing.port);
         self.device(&mut socket, &shape, missing.interface);
@@ -732,6 +746,14 @@ impl<'a> Reader<'a> {
             self.wrong(value, &format!("`{name}` must be an array"));
         }
         list
+    }
+
+    /// The strings of an array.
+    fn strings(&mut self, value: &'a RawValue, name: &str) -> Vec<String> {
+        let list = self.list(value, name).unwrap_or_default().into_iter();
+        list.filter_map(|value| self.string(Field(Some(value)), name))
+            .map(Cow::into_owned)
+            .collect()
     }
 
     /// A string; `None` for null and for what is not there.

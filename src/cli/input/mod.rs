@@ -12,18 +12,29 @@ use stream::{Item, Sink};
 
 use super::args::InputArgs;
 use super::error::{CliError, CliErrorKind};
+use super::live::{Closer, LiveHost};
 use super::output::Screen;
 use crate::capture::{self, Capture, FORMATS, IssueKind, Options, Severity};
 use crate::evidence::layout::{self, Layout};
 use crate::evidence::{self, Evidence, Gather};
+use crate::live::{self, Wanted};
 use crate::policy::suggestion;
 use crate::report::capture_issue;
 use crate::snapshot::Snapshot;
 
 /// Evidence to be read, in order.
-pub(super) struct Inputs {
+pub(super) struct Inputs<'a> {
     paths: Vec<PathBuf>,
     options: Options,
+    live: LiveHost<'a>,
+}
+
+/// A piece of evidence.
+pub(super) enum Piece {
+    /// Bytes, which can be read on any thread.
+    Evidence(Evidence),
+    /// The live host, which is read already.
+    Live(Box<Capture>),
 }
 
 /// What came of reading.
@@ -92,20 +103,16 @@ pub(super) struct Read {
     found: bool,
 }
 
-impl Inputs {
+impl<'a> Inputs<'a> {
     /// Finds out what to read; nothing is read yet.
     pub(super) fn new(args: &InputArgs) -> Result<Self, CliError> {
         let options = options(args)?;
         let mut paths = args.inputs.clone();
         if paths.is_empty() {
-            if std::io::stdin().is_terminal() {
-                return Err(CliError::new(
-                    CliErrorKind::NoEvidence,
-                    "there is no evidence to look at",
-                    "name a capture, or pipe one in: `ss -lntup | socklint check -`",
-                ));
-            }
-            paths.push(PathBuf::from("-"));
+            paths.push(PathBuf::from(match std::io::stdin().is_terminal() {
+                true => live::NAME,
+                false => "-",
+            }));
         }
         // Files whose names do not say that they are one host's.
         let hosts = paths.iter().filter(|path| {
@@ -126,7 +133,14 @@ impl Inputs {
                 return Err(no_evidence_in(path));
             }
         }
-        Ok(Self { paths, options })
+        let live = LiveHost::new(&args.live)?;
+        Ok(Self { paths, options, live })
+    }
+
+    /// What is wanted of the live host beside its sockets, at first, and when more is.
+    pub(super) fn look(mut self, wanted: Wanted, closer: Option<Closer<'a>>) -> Self {
+        self.live.look(wanted, closer);
+        self
     }
 
     /// The evidence, piece by piece: each is all texts of one host, or one text, as bytes. What cannot be
@@ -137,29 +151,45 @@ impl Inputs {
     /// any thread.
     pub(super) fn pieces(
         &self,
-        each: &mut dyn FnMut(Evidence),
+        each: &mut dyn FnMut(Piece),
         error: &mut dyn FnMut(CliError),
         note: &mut dyn FnMut(String),
     ) {
-        let mut sink = Sink { each, error, note };
         let mut named = Gather::named();
         for path in &self.paths {
+            if path.as_os_str() == live::NAME {
+                // What was named before comes before.
+                let before = std::mem::replace(&mut named, Gather::named());
+                let mut bytes = |evidence| each(Piece::Evidence(evidence));
+                finish(before, &mut Sink { each: &mut bytes, error, note });
+                match self.live.capture(&self.options) {
+                    Ok(capture) => each(Piece::Live(Box::new(capture))),
+                    Err(fault) => error(fault),
+                }
+                continue;
+            }
+            let mut bytes = |evidence| each(Piece::Evidence(evidence));
+            let mut sink = Sink { each: &mut bytes, error, note };
             if path.is_dir() {
+                finish(std::mem::replace(&mut named, Gather::named()), &mut sink);
                 self.directory(path, &mut sink);
             } else {
                 self.file(path, &mut named, &mut sink);
             }
         }
-        let mut out = Vec::new();
-        let aside = named.finish(&mut out);
-        sink.take(&mut out);
-        tell_aside(&mut sink, &aside);
+        let mut bytes = |evidence| each(Piece::Evidence(evidence));
+        finish(named, &mut Sink { each: &mut bytes, error, note });
     }
 
     /// Reads one piece of evidence; a pure function of it.
-    pub(super) fn judgeable(&self, evidence: Evidence) -> Read {
-        let found = evidence.found;
-        Read { captures: evidence::read(evidence, &self.options), found }
+    pub(super) fn judgeable(&self, piece: Piece) -> Read {
+        match piece {
+            Piece::Evidence(evidence) => {
+                let found = evidence.found;
+                Read { captures: evidence::read(evidence, &self.options), found }
+            }
+            Piece::Live(capture) => Read { captures: vec![*capture], found: false },
+        }
     }
 
     /// Reads the evidence host by host; what cannot be read is handed to `error`, and reading goes on.
@@ -173,8 +203,8 @@ impl Inputs {
         // One host's name is for one host: the first is held back until it is known that no other comes.
         let mut first: Option<Vec<Capture>> = self.options.host.is_some().then(Vec::new);
         self.pieces(
-            &mut |evidence| {
-                let read = self.judgeable(evidence);
+            &mut |piece| {
+                let read = self.judgeable(piece);
                 match &mut first {
                     Some(held) => found.take(read, &mut |capture| held.push(capture)),
                     None => found.take(read, &mut each),
@@ -277,10 +307,7 @@ impl Inputs {
             }
             true
         });
-        let mut out = Vec::new();
-        let aside = gather.finish(&mut out);
-        sink.take(&mut out);
-        tell_aside(sink, &aside);
+        finish(gather, sink);
     }
 
     fn found(&self, path: &Path, inside: &str, gather: &mut Gather, sink: &mut Sink<'_>) {
@@ -301,6 +328,14 @@ impl Inputs {
             None => sink.broken(&path.to_string_lossy(), fault, None),
         }
     }
+}
+
+/// Hands on what is still gathered.
+fn finish(gather: Gather, sink: &mut Sink<'_>) {
+    let mut out = Vec::new();
+    let aside = gather.finish(&mut out);
+    sink.take(&mut out);
+    tell_aside(sink, &aside);
 }
 
 fn one_host(pieces: usize) -> CliError {

@@ -179,7 +179,22 @@ impl Condition {
     /// Whether the condition is true of a socket.
     #[must_use]
     pub fn holds(&self, socket: &Socket, facts: &Facts<'_>) -> Truth {
-        self.fold(&|test| test.holds(socket, facts))
+        // The same as `fold`, without a call through a pointer more for each test.
+        match self {
+            Self::Test { test, .. } => test.holds(socket, facts),
+            Self::Not(inner) => !inner.holds(socket, facts),
+            Self::All(all) => {
+                let mut truth = Truth::Yes;
+                for condition in all {
+                    truth = truth.and(condition.holds(socket, facts));
+                    if truth == Truth::No {
+                        break;
+                    }
+                }
+                truth
+            }
+            Self::Any(_) => self.fold(&|test| test.holds(socket, facts)),
+        }
     }
 
     /// Whether it can be true of any socket of this transport in the table of this family.
@@ -202,6 +217,16 @@ impl Condition {
             true => test.holds(&nobody, facts),
             false => Truth::Unknown(MissingSet::NONE),
         })
+    }
+
+    /// Whether a test of one of these keys is in it.
+    #[must_use]
+    pub fn asks(&self, keys: &[&str]) -> bool {
+        match self {
+            Self::Test { key, .. } => keys.contains(key),
+            Self::Not(inner) => inner.asks(keys),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.asks(keys)),
+        }
     }
 
     fn fold(&self, of_test: &dyn Fn(&dyn Test) -> Truth) -> Truth {

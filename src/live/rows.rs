@@ -1,0 +1,201 @@
+//! The evidence as people read it: a row for each socket, in the manner of ss(8).
+//!
+//! ```text
+//! Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process
+//! tcp   LISTEN 0      128    0.0.0.0:22         0.0.0.0:*         users:(("sshd",pid=812,fd=3)) cgroup:/system.slice/ssh.service
+//! ```
+//!
+//! Diagnostics point into it; what decides are the facts themselves.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::diag::Listener;
+use super::holders::{Hold, Process};
+use crate::safe::is_harmful;
+use crate::snapshot::At;
+
+/// Columns of the local address and of the peer's.
+const LOCAL: usize = 22;
+const PEER: usize = 18;
+
+/// The text, and where in it things stand.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) text: String,
+    pub(super) places: Vec<Places>,
+    /// The names of the processes of all rows, one after the other.
+    pub(super) names: Vec<At>,
+}
+
+/// Where the parts of one row stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    pub(super) row: At,
+    pub(super) address: At,
+    pub(super) port: At,
+}
+
+/// What a row shows beside the listener itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extra<'a> {
+    /// Name of the bound device.
+    pub(super) device: Option<&'a str>,
+    pub(super) holds: &'a [Hold],
+    pub(super) processes: &'a [Process],
+    pub(super) uid: Option<u32>,
+    pub(super) cgroup: Option<&'a str>,
+    pub(super) netns: Option<&'a str>,
+}
+
+impl Rows {
+    pub(super) fn new(sockets: usize) -> Self {
+        let mut rows = Self { places: Vec::with_capacity(sockets), ..Self::default() };
+        rows.text.reserve(sockets.saturating_mul(128));
+        rows.text.push_str("Netid State  Recv-Q Send-Q ");
+        rows.cell("Local Address:Port", LOCAL);
+        rows.cell("Peer Address:Port", PEER);
+        rows.text.push_str("Process\n");
+        rows
+    }
+
+    /// Adds a row.
+    pub(super) fn push(&mut self, listener: &Listener, extra: &Extra<'_>) {
+        let start = self.text.len();
+        let netid = if listener.mptcp { "mptcp" } else { netid(listener) };
+        self.cell(netid, 5);
+        self.text.push_str(if listener.transport.is_stream() { "LISTEN " } else { "UNCONN " });
+        self.number_cell(listener.waiting, 6);
+        self.number_cell(listener.backlog, 6);
+        let local = self.text.len();
+        self.address(listener);
+        if let Some(device) = extra.device {
+            self.text.push('%');
+            self.harmless(device);
+        }
+        let address = At::new(local..self.text.len());
+        self.text.push(':');
+        let port = self.text.len();
+        self.number(u32::from(listener.port));
+        let port = At::new(port..self.text.len());
+        self.fill(local, LOCAL);
+        let peer = self.text.len();
+        self.text.push_str(match listener.address {
+            IpAddr::V4(_) => "0.0.0.0:*",
+            IpAddr::V6(_) if is_dual(listener) => "*:*",
+            IpAddr::V6(_) => "[::]:*",
+        });
+        self.fill(peer, PEER);
+        self.users(extra);
+        if let Some(uid) = extra.uid.filter(|&uid| uid != 0) {
+            self.text.push_str(" uid:");
+            self.number(uid);
+        }
+        for (key, value) in [(" cgroup:", extra.cgroup), (" netns:", extra.netns)] {
+            if let Some(value) = value {
+                self.text.push_str(key);
+                self.harmless(value);
+            }
+        }
+        let len = self.text.get(start..).unwrap_or_default().trim_end_matches(' ').len();
+        self.text.truncate(start + len);
+        self.places.push(Places { row: At::new(start..start + len), address, port });
+        self.text.push('\n');
+    }
+
+    fn users(&mut self, extra: &Extra<'_>) {
+        for (index, hold) in extra.holds.iter().enumerate() {
+            self.text.push_str(if index == 0 { "users:((\"" } else { ",(\"" });
+            let process = extra.processes.get(hold.process as usize);
+            let start = self.text.len();
+            let name = process.and_then(|process| process.name.as_deref());
+            self.harmless(name.unwrap_or("?"));
+            self.names.push(At::new(start..self.text.len()));
+            self.text.push_str("\",pid=");
+            self.number(process.map_or(0, |process| process.pid));
+            self.text.push_str(",fd=");
+            self.number(hold.fd);
+            self.text.push(')');
+        }
+        if !extra.holds.is_empty() {
+            self.text.push(')');
+        }
+    }
+
+    fn address(&mut self, listener: &Listener) {
+        match listener.address {
+            IpAddr::V4(ip) => self.ipv4(ip),
+            IpAddr::V6(_) if is_dual(listener) => self.text.push('*'),
+            IpAddr::V6(ip) if ip == Ipv6Addr::UNSPECIFIED => self.text.push_str("[::]"),
+            IpAddr::V6(ip) => {
+                // Writing to a String cannot fail.
+                let _ = write!(self.text, "[{ip}]");
+            }
+        }
+    }
+
+    fn ipv4(&mut self, ip: Ipv4Addr) {
+        for (index, octet) in ip.octets().into_iter().enumerate() {
+            if index > 0 {
+                self.text.push('.');
+            }
+            self.number(u32::from(octet));
+        }
+    }
+
+    /// Text of others: one line, and nothing that acts on a terminal.
+    fn harmless(&mut self, text: &str) {
+        self.text.extend(text.chars().map(|c| if is_harmful(c) { '?' } else { c }));
+    }
+
+    fn number(&mut self, number: u32) {
+        let mut digits = [0_u8; 10];
+        let mut rest = number;
+        let mut len = 0;
+        for digit in digits.iter_mut().rev() {
+            let [low, ..] = (rest % 10).to_le_bytes();
+            *digit = b'0' + low;
+            rest /= 10;
+            len += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        let shown = digits.get(digits.len() - len..).unwrap_or_default();
+        self.text.extend(shown.iter().map(|&digit| char::from(digit)));
+    }
+
+    fn number_cell(&mut self, number: u32, width: usize) {
+        let start = self.text.len();
+        self.number(number);
+        self.fill(start, width);
+    }
+
+    fn cell(&mut self, text: &str, width: usize) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.fill(start, width);
+    }
+
+    /// Blanks up to a width, and one behind it. What is wider is bytes here, which only moves columns.
+    fn fill(&mut self, start: usize, width: usize) {
+        const BLANKS: &str = "                        ";
+        let blanks = width.saturating_sub(self.text.len() - start) + 1;
+        self.text.push_str(BLANKS.get(..blanks).unwrap_or(BLANKS));
+    }
+}
+
+/// An IPv6 wildcard that is known to accept IPv4 too: ss writes it as `*`.
+pub(super) fn is_dual(listener: &Listener) -> bool {
+    listener.v6only == Some(false) && listener.address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+}
+
+/// What ss calls the transport.
+fn netid(listener: &Listener) -> &'static str {
+    use crate::snapshot::Transport;
+    match listener.transport {
+        Transport::Udplite => "udpl",
+        Transport::Raw => "raw",
+        other => other.name(),
+    }
+}
