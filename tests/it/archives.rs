@@ -231,6 +231,14 @@ fn streams_are_cut_as_they_come() {
     let (names, run) = hosts(&place, &["s.ndjson"]);
     run.expect(0);
     assert_eq!(names, ["h1", "h2"]);
+    // One document is a file like any other, which names the host where nothing else does.
+    place.write(
+        "db1.json",
+        snapshots.lines().next().unwrap().replace("\"name\":\"h1\"", "\"name\":null"),
+    );
+    let (names, run) = hosts(&place, &["db1.json"]);
+    run.expect(0);
+    assert_eq!(names, ["db1"]);
     let mut broken = snapshots.clone();
     broken.insert_str(0, "{\"schema\": \"socklint/snapshot/1\", \"host\n");
     place.write("s.ndjson", &broken);
