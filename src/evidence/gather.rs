@@ -132,8 +132,7 @@ impl Gather {
             return Ok(());
         }
         if self.open.last().is_none_or(|open| open.root != root) {
-            // The order of the input counts more than facts that may still come.
-            out.extend(self.open.iter_mut().filter_map(|open| open.alone.take()));
+            self.flush(out);
             self.open.push(Open {
                 root: root.clone(),
                 group: None,
@@ -159,6 +158,11 @@ impl Gather {
             _ => out.extend(open.alone.take().into_iter().chain(evidence)),
         }
         Ok(())
+    }
+
+    /// Hands on what is held back for facts that may still come: the order of the input counts more.
+    pub fn flush(&mut self, out: &mut Vec<Evidence>) {
+        out.extend(self.open.iter_mut().filter_map(|open| open.alone.take()));
     }
 
     /// Ends the input; the hosts that were still open come out. Gives the names of files with facts of which

@@ -116,7 +116,7 @@ fn a_truncated_archive_is_judged_as_far_as_it_is_whole() {
         (blocks, 1, Some("the last whole part is `a.txt`")),
         (blocks + 100, 1, Some("the last whole part is `a.txt`")),
         (blocks + 512, 1, Some("the last whole part is `a.txt`")),
-        (2 * blocks - 1, 1, Some("the last whole part is `a.txt`")),
+        (2 * blocks - 512, 1, Some("the last whole part is `a.txt`")),
         (2 * blocks, 2, Some("the last whole part is `sub/b.txt`")),
         (3 * blocks, 3, Some("the last whole part is `sub/c.txt`")),
     ] {

@@ -133,6 +133,7 @@ pub(super) fn read(
     let mut reader = io::Cursor::new(head).chain(reader);
     let inner = Item { depth: item.depth + 1, most: limits::MEMBER, ..item };
     if matches!(known, Kind::Tar) {
+        flush(gather, sink);
         return archive::read(inner, &mut reader, sink);
     }
     let counted = Counted::new(reader);
@@ -179,6 +180,13 @@ fn plain(
         return Ok(());
     }
     add(item, bytes, gather, sink)
+}
+
+/// Hands on what came before an archive or a stream.
+fn flush(gather: &mut Gather, sink: &mut Sink<'_>) {
+    let mut out = Vec::new();
+    gather.flush(&mut out);
+    sink.take(&mut out);
 }
 
 /// Hands on a file that is one text.
@@ -267,6 +275,7 @@ impl Cut {
                 return add(item, piece, beside, sink);
             }
             if start > 0 && (read == 0 || self.begins(new, blank)) {
+                flush(beside, sink);
                 let next = piece.split_off(start);
                 self.hand_on(item, std::mem::replace(&mut piece, next), first, &mut gather, sink);
                 first = line;
