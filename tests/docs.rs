@@ -27,6 +27,8 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/reports/audit.md", include_str!("../docs/reports/audit.md")),
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),
+    ("docs/inputs.md", include_str!("../docs/inputs.md")),
+    ("docs/formats/sosreport.md", include_str!("../docs/formats/sosreport.md")),
     ("docs/reports.md", include_str!("../docs/reports.md")),
     ("docs/formats/ss.md", include_str!("../docs/formats/ss.md")),
     ("docs/formats/netstat.md", include_str!("../docs/formats/netstat.md")),

@@ -68,7 +68,7 @@ pub(super) enum PolicyCommand {
 /// What the evidence is.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// Files and directories of evidence, `-` for standard input, `live` for this host [default:
+    /// Files, directories and archives of evidence, `-` for standard input, `live` for this host [default:
     /// standard input when something is piped, else live].
     #[arg(value_name = "INPUT")]
     pub(super) inputs: Vec<PathBuf>,

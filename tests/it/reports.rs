@@ -19,7 +19,9 @@ const MIXED: &str = include_str!("../reports/mixed.toml");
 
 /// What a run says of texts in a format; also how it ends.
 fn render(name: &str, policy: &Policy, texts: &[(&str, &str)], style: Style) -> (String, u8) {
+    let now = "2026-11-22T00:00:00Z".parse().unwrap();
     let run = Run {
+        judged_at: now,
         policy,
         warnings: &[],
         grade: Grade::Presumed,
@@ -31,7 +33,6 @@ fn render(name: &str, policy: &Policy, texts: &[(&str, &str)], style: Style) -> 
         quiet: false,
         max_diagnostics: 100,
     };
-    let now = "2026-11-22T00:00:00Z".parse().unwrap();
     let mut reporter = format(name).unwrap().reporter(style);
     let (mut out, mut summary) = (Vec::new(), Summary::default());
     reporter.begin(&run, &mut out).unwrap();

@@ -170,9 +170,11 @@ impl<'a> Inputs<'a> {
             }
             let mut bytes = |evidence| each(Piece::Evidence(evidence));
             let mut sink = Sink { each: &mut bytes, error, note };
-            match path.is_dir() {
-                true => self.directory(path, &mut sink),
-                false => self.file(path, &mut named, &mut sink),
+            if path.is_dir() {
+                finish(std::mem::replace(&mut named, Gather::named()), &mut sink);
+                self.directory(path, &mut sink);
+            } else {
+                self.file(path, &mut named, &mut sink);
             }
         }
         let mut bytes = |evidence| each(Piece::Evidence(evidence));
@@ -286,14 +288,19 @@ impl<'a> Inputs<'a> {
         let name = name.as_deref().and_then(Path::file_name);
         let top = name.map(|name| name.to_string_lossy().into_owned());
         let prefix = format!("{}/", path.to_string_lossy().trim_end_matches('/'));
-        let mut gather = Gather::new(&prefix, top);
+        let sos = top.as_ref().is_some_and(|name| name.starts_with("sosreport-"))
+            || path.join("sos_commands").is_dir();
+        let mut gather = match sos {
+            true => Gather::sosreport(&prefix, top),
+            false => Gather::new(&prefix, top),
+        };
         walk(path, &mut |entry| {
             match entry {
                 Err(error) => (sink.error)(error),
                 Ok(file) => {
                     let inside = file.strip_prefix(path).unwrap_or(&file).to_string_lossy();
                     let inside = inside.replace(std::path::MAIN_SEPARATOR, "/");
-                    if Gather::wants(&inside) {
+                    if gather.wants(&inside) {
                         self.found(&file, &inside, &mut gather, sink);
                     }
                 }

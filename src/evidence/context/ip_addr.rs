@@ -209,19 +209,13 @@ fn plain(text: &str) -> Result<Vec<Interface>, Range<usize>> {
     Ok(found)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(default)]
 struct LinkShape {
     ifindex: Option<u32>,
     ifname: String,
     flags: Option<Vec<String>>,
     addr_info: Vec<AddressShape>,
-}
-
-impl Default for LinkShape {
-    fn default() -> Self {
-        Self { ifindex: None, ifname: String::new(), flags: None, addr_info: Vec::new() }
-    }
 }
 
 #[derive(Deserialize, Default)]
