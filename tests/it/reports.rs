@@ -24,6 +24,7 @@ fn render(name: &str, policy: &Policy, texts: &[(&str, &str)], style: Style) -> 
         warnings: &[],
         grade: Grade::Presumed,
         threshold: THRESHOLD,
+        judged_at: "2026-11-22T00:00:00Z".parse().unwrap(),
         now: None,
         lenient: false,
         verbose: true,
@@ -422,7 +423,7 @@ fn two_runs_of_every_format_give_the_same_bytes_and_exit_code() {
             let program = place.command(&[]);
             let mut shell = Command::new("sh");
             shell.arg("-c").arg(format!(
-                "umask {umask}; exec \"$0\" check -p mixed.toml -f {name} -o {name}=report hosts"
+                "umask {umask}; exec \"$0\" check -p mixed.toml --now 2026-11-22 -f {name} -o {name}=report hosts"
             ));
             shell.arg(program.get_program()).current_dir(place.path());
             shell.env_clear().env("PATH", "/usr/bin:/bin").env("TZ", zone).env("LC_ALL", locale);
