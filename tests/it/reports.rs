@@ -26,7 +26,7 @@ fn render(name: &str, policy: &Policy, texts: &[(&str, &str)], style: Style) -> 
         warnings: &[],
         grade: Grade::Presumed,
         threshold: THRESHOLD,
-        judged_at: jiff::Timestamp::UNIX_EPOCH,
+        judged_at: "2026-11-22T00:00:00Z".parse().unwrap(),
         now: None,
         lenient: false,
         verbose: true,
@@ -136,6 +136,8 @@ fn well_formed(name: &str, text: &str) {
         assert_ne!(element, "script", "{name}");
         match () {
             () if tag.starts_with(['?', '!']) || tag.ends_with('/') => {}
+            () if name == "html"
+                && ["meta", "br", "hr", "col", "link", "img"].contains(&element) => {}
             () if tag.starts_with('/') => assert_eq!(open.pop(), Some(element), "{name}: {text}"),
             () => open.push(element),
         }
@@ -283,8 +285,21 @@ fn what_could_not_be_read_is_green_nowhere() {
         for texts in [&[][..], &[("db1.txt", "nothing of the kind\n")]] {
             let (text, code) = render(name, &policy, texts, Style::default());
             assert_eq!(code, 2, "{name}");
-            let says = ["no audit", "not audited", "\"exit_code\":2", "not-audited", "not whole"];
-            assert!(says.iter().any(|word| text.contains(word)), "{name}:\n{text}");
+            let says = [
+                "no audit",
+                "not audited",
+                "not-audited",
+                "not whole",
+                "not a whole",
+                "could not be used",
+                "\"exit_code\":2",
+                "\"result\":\"failed\"",
+                "socklint_exit_code 2",
+            ];
+            let lower = text.to_lowercase();
+            // A document about hosts may have nothing to say where there is none.
+            let of_hosts = texts.is_empty() && ["ocsf", "hdf", "oscal", "xccdf"].contains(&name);
+            assert!(of_hosts || says.iter().any(|word| lower.contains(word)), "{name}:\n{text}");
             shape(name, &text);
         }
     }
