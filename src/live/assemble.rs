@@ -110,6 +110,8 @@ impl Sight {
             let mut ids: Vec<u64> = listeners().filter_map(|listener| listener.cgroup).collect();
             ids.sort_unstable();
             ids.dedup();
+            // The root has the first.
+            ids.retain(|&id| id > 1);
             ids
         };
         Self {
