@@ -117,8 +117,10 @@ fn render<const VIOLATIONS: usize>(bencher: Bencher, name: &str) {
     let run = Run {
         policy: &policy,
         warnings: &[],
+        judged_at: jiff::Timestamp::UNIX_EPOCH,
         grade: Grade::Presumed,
         threshold,
+        now: None,
         lenient: false,
         verbose: false,
         quiet: false,

@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 /// The longest text that is read, in bytes: offsets are 31 bits wide, the 32nd tells pooled text.
 pub const MAX_TEXT: usize = (1 << 31) - 1;
 
+/// How far into a text the lines are counted rather than looked up, in bytes.
+const HEAD: usize = 4096;
+
 /// Names one text of a [`SourceMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SourceId(pub u32);
@@ -66,11 +69,15 @@ pub struct Place {
 pub struct SourceFile {
     name: String,
     text: String,
+    /// The number of its first line in the stream that it was cut from, less one.
+    lines_before: usize,
     decoded: Option<&'static str>,
     raw_sha256: Option<String>,
     /// That of the text, computed once: a text may hold thousands of hosts.
     sha256: OnceLock<String>,
     lines: OnceLock<Vec<u32>>,
+    /// Unicode scalar values before each line.
+    scalars: OnceLock<Vec<u32>>,
 }
 
 /// Why bytes are no text.
@@ -87,10 +94,12 @@ impl SourceFile {
         Self {
             name: name.into(),
             text: text.into(),
+            lines_before: 0,
             decoded: None,
             raw_sha256: None,
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         }
     }
 
@@ -111,10 +120,12 @@ impl SourceFile {
         Ok(Self {
             name: name.into(),
             text,
+            lines_before: 0,
             decoded,
             raw_sha256,
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         })
     }
 
@@ -124,11 +135,21 @@ impl SourceFile {
         Self {
             name: self.name.clone(),
             text,
+            lines_before: self.lines_before,
             decoded: Some(what),
             raw_sha256: Some(self.sha256()),
             sha256: OnceLock::new(),
             lines: OnceLock::new(),
+            scalars: OnceLock::new(),
         }
+    }
+
+    /// The same file as a piece of a longer stream, in which `lines` lines stand before it: lines are
+    /// counted from there.
+    #[must_use]
+    pub fn after_lines(mut self, lines: usize) -> Self {
+        self.lines_before = lines;
+        self
     }
 
     /// The name that reports show; not sanitised.
@@ -172,21 +193,48 @@ impl SourceFile {
     /// 1-based line of a byte offset.
     #[must_use]
     pub fn line(&self, offset: usize) -> usize {
-        self.lines().partition_point(|&start| start as usize <= offset).max(1)
+        // The head of a long text is counted sooner than all of its lines are found.
+        let inside = if offset < HEAD && self.lines.get().is_none() {
+            let head = self.text.as_bytes().get(..offset).unwrap_or_default();
+            memchr::memchr_iter(b'\n', head).count() + 1
+        } else {
+            self.lines().partition_point(|&start| start as usize <= offset).max(1)
+        };
+        self.lines_before.saturating_add(inside)
     }
 
     /// Byte range of a 1-based line, without its line end.
     #[must_use]
     pub fn line_range(&self, line: usize) -> Range<usize> {
         let lines = self.lines();
+        let line = line.saturating_sub(self.lines_before);
         let start = lines.get(line.saturating_sub(1)).map_or(self.text.len(), |&at| at as usize);
         let end = lines.get(line).map_or(self.text.len(), |&at| at as usize - 1);
         let text = self.slice(start..end);
         start..start + text.trim_end_matches('\r').len()
     }
 
+    /// How many Unicode scalar values stand before a 1-based line.
+    #[must_use]
+    pub fn scalars_before(&self, line: usize) -> usize {
+        let before = self.scalars.get_or_init(|| {
+            let mut before = Vec::with_capacity(self.lines().len());
+            let mut count = 0;
+            for line in self.text.split_inclusive('\n') {
+                before.push(to_u32(count));
+                count += line.chars().count();
+            }
+            before.push(to_u32(count));
+            before
+        });
+        let inside = line.saturating_sub(self.lines_before).saturating_sub(1);
+        let at = before.get(inside).or(before.last());
+        at.map_or(0, |&count| count as usize)
+    }
+
     fn column(&self, line: usize, offset: usize) -> usize {
-        let start = self.lines().get(line - 1).map_or(0, |&at| at as usize);
+        let inside = line.saturating_sub(self.lines_before).saturating_sub(1);
+        let start = self.lines().get(inside).map_or(0, |&at| at as usize);
         self.slice(start..offset).chars().count() + 1
     }
 
@@ -337,5 +385,19 @@ fn utf16_by_zeros(bytes: &[u8]) -> Option<bool> {
         () if odd * 10 >= pairs * 9 && even == 0 => Some(true),
         () if even * 10 >= pairs * 9 && odd == 0 => Some(false),
         () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_a_stream_counts_the_lines_before_it() {
+        let whole = SourceFile::new("s", "a\nbb\nccc\nd");
+        let piece = SourceFile::new("s", "ccc\nd").after_lines(2);
+        assert_eq!(whole.place(7..8), piece.place(2..3));
+        assert_eq!((whole.line_range(3), piece.line_range(3)), (5..8, 0..3));
+        assert_eq!((piece.line_range(4), piece.line(4)), (4..5, 4));
     }
 }

@@ -22,6 +22,7 @@ const PAGES: &[(&str, &str)] = &[
     ("CONTRIBUTING.md", include_str!("../CONTRIBUTING.md")),
     ("SECURITY.md", include_str!("../SECURITY.md")),
     ("docs/codes.md", include_str!("../docs/codes.md")),
+    ("docs/controls.md", include_str!("../docs/controls.md")),
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),
     ("docs/formats/ss.md", include_str!("../docs/formats/ss.md")),

@@ -18,8 +18,10 @@ fuzz_target!(|text: &str| {
     let run = Run {
         policy: &policy,
         warnings: &[],
+        judged_at: Default::default(),
         grade: Grade::Presumed,
         threshold,
+        now: None,
         lenient: true,
         verbose: true,
         quiet: false,

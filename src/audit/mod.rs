@@ -12,6 +12,7 @@ use std::collections::HashMap;
 pub use waive::waive;
 pub use words::{Missed, asked, headline, label, message, missed, requirement, tables};
 
+use crate::capture;
 use crate::policy::{Action, Facts, Policy, Rule, Severity};
 use crate::snapshot::{Cell, Family, Grade, Port, Snapshot, Socket, Transport};
 use crate::source::Span;
@@ -117,6 +118,9 @@ pub struct Undecided {
     pub sockets: Vec<usize>,
     /// Transports and families that the evidence does not cover, with the reason.
     pub coverage: Vec<(Transport, Family, Missing)>,
+    /// What supplies the missing facts where the evidence comes from, by kind; those that are not here
+    /// have their common cure ([`Missing::cure`]).
+    pub cures: Vec<(Missing, &'static str)>,
 }
 
 impl Undecided {
@@ -124,6 +128,20 @@ impl Undecided {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.facts.is_empty() && self.coverage.is_empty()
+    }
+
+    fn new(
+        facts: MissingSet,
+        sockets: Vec<usize>,
+        coverage: Vec<(Transport, Family, Missing)>,
+        snapshot: &Snapshot,
+    ) -> Self {
+        let kinds =
+            coverage.iter().fold(facts, |kinds, &(.., kind)| kinds.union(MissingSet::of(kind)));
+        let format = capture::format(&snapshot.origin.format);
+        let cure = |kind| Some((kind, format?.cure(kind)?));
+        let cures = kinds.iter().filter_map(cure).collect();
+        Self { facts, sockets, coverage, cures }
     }
 }
 
@@ -359,11 +377,9 @@ impl State {
                 self.conclude_count(*min, *max, compiled, facts, &mut result);
             }
             Some(Action::Require(_) | Action::Forbid) | None => {
-                result.undecided = Undecided {
-                    facts: self.facts,
-                    sockets: self.undecided,
-                    coverage: uncovered(compiled, facts),
-                };
+                let coverage = uncovered(compiled, facts);
+                result.undecided =
+                    Undecided::new(self.facts, self.undecided, coverage, facts.snapshot);
                 result.violations = self
                     .violating
                     .iter()
@@ -419,7 +435,7 @@ impl State {
         let enough = sure >= min;
         let bounded = max.is_none_or(|max| most <= max && coverage.is_empty());
         if !(enough && bounded && applies) {
-            result.undecided = Undecided { facts: self.facts, sockets: self.undecided, coverage };
+            result.undecided = Undecided::new(self.facts, self.undecided, coverage, facts.snapshot);
         }
     }
 }

@@ -110,6 +110,8 @@ pub struct Missed {
     /// The transports and families that are not covered for this reason, sorted; empty when it is a
     /// fact of sockets or of the host.
     pub tables: Vec<(Transport, Family)>,
+    /// What supplies it where the evidence comes from, if that is not what supplies it elsewhere.
+    pub own_cure: Option<&'static str>,
 }
 
 /// What a rule lacks, one entry for each kind of fact, in order.
@@ -120,7 +122,8 @@ pub fn missed(result: &RuleResult) -> Vec<Missed> {
         let cells = undecided.coverage.iter().filter(|(.., reason)| *reason == kind);
         let tables: Vec<_> = cells.map(|&(transport, family, _)| (transport, family)).collect();
         let lacks = undecided.facts.contains(kind) || !tables.is_empty();
-        lacks.then_some(Missed { kind, tables })
+        let own = undecided.cures.iter().find(|(of, _)| *of == kind);
+        lacks.then(|| Missed { kind, tables, own_cure: own.map(|(_, cure)| *cure) })
     };
     Missing::ALL.into_iter().filter_map(of_kind).collect()
 }
@@ -141,6 +144,9 @@ impl Missed {
     /// What supplies it, as an instruction.
     #[must_use]
     pub fn cure(&self) -> String {
+        if let Some(cure) = self.own_cure {
+            return cure.to_owned();
+        }
         match (self.kind, self.tables.as_slice()) {
             (Missing::TransportNotShown, of) if !of.is_empty() => {
                 format!("capture with {}", capture_command(of))

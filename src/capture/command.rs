@@ -1,5 +1,7 @@
 //! The command that made a capture: typed at a prompt, or given with `--command`.
 
+use super::FORMATS;
+
 /// One program call, with what stood around it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Invocation {
@@ -217,32 +219,72 @@ fn base_name(path: &str) -> &str {
 /// How deep wrappers may nest.
 const DEPTH: usize = 8;
 
+/// What wrappers say of the call inside them.
+#[derive(Default)]
+struct Wrapped {
+    root: bool,
+    netns: Option<String>,
+    places: Vec<String>,
+    watched: bool,
+}
+
+/// What stands behind a wrapper.
+enum Behind<'a> {
+    /// Words that are a call again.
+    Words(&'a [String]),
+    /// A call that was taken apart already.
+    Call(Invocation),
+}
+
 /// The program call behind wrappers.
 fn call(words: &[String], depth: usize) -> Invocation {
-    let mut root = false;
-    let mut netns = None;
-    let mut places: Vec<String> = Vec::new();
-    let mut watched = false;
+    let mut wrapped = Wrapped::default();
     let mut rest = words;
-    let done = |rest: &[String]| Invocation {
-        program: rest.first().map(|word| base_name(word).to_owned()).unwrap_or_default(),
-        args: rest.get(1..).unwrap_or_default().to_vec(),
-        ..Invocation::default()
-    };
-    let one = |calls: Vec<Invocation>, rest: &[String]| match <[Invocation; 1]>::try_from(calls) {
-        Ok([call]) => call,
-        Err(_) => done(rest),
-    };
     let mut inner = loop {
-        let Some((first, after)) = rest.split_first() else { break done(rest) };
-        let name = base_name(first);
+        let Some((first, after)) = rest.split_first() else { break bare(rest) };
         if is_assignment(first) {
             rest = after;
             continue;
         }
-        rest = match name {
+        let name = base_name(first);
+        let behind = wrapped
+            .prefix(name, after)
+            .map(Behind::Words)
+            .or_else(|| wrapped.elsewhere(name, rest, after).map(Behind::Words))
+            .or_else(|| wrapped.shell(name, rest, after, depth));
+        match behind {
+            Some(Behind::Words(behind)) => rest = behind,
+            Some(Behind::Call(call)) => break call,
+            None => break bare(rest),
+        }
+    };
+    inner.root |= wrapped.root;
+    inner.watched |= wrapped.watched;
+    let mut places = wrapped.places;
+    places.extend(wrapped.netns.clone());
+    places.extend(inner.place.take());
+    let format = FORMATS.iter().find(|format| format.claims(&inner));
+    places.extend(format.and_then(|format| format.namespace(&inner)));
+    inner.place = (!places.is_empty()).then(|| places.join(", "));
+    inner.netns = inner.netns.or(wrapped.netns);
+    inner
+}
+
+/// A call without wrappers.
+fn bare(words: &[String]) -> Invocation {
+    Invocation {
+        program: words.first().map(|word| base_name(word).to_owned()).unwrap_or_default(),
+        args: words.get(1..).unwrap_or_default().to_vec(),
+        ..Invocation::default()
+    }
+}
+
+impl Wrapped {
+    /// A wrapper that runs its words here; what follows its own options.
+    fn prefix<'a>(&mut self, name: &str, after: &'a [String]) -> Option<&'a [String]> {
+        Some(match name {
             "sudo" | "doas" => {
-                root = true;
+                self.root = true;
                 skip_options(after, &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "-U", "-T"])
             }
             "env" | "nohup" | "time" | "command" | "exec" | "setsid" => {
@@ -253,9 +295,22 @@ fn call(words: &[String], depth: usize) -> Invocation {
             }
             "timeout" => skip_options(after, &["-k", "-s"]).get(1..).unwrap_or_default(),
             "watch" => {
-                watched = true;
+                self.watched = true;
                 skip_options(after, &["-n", "--interval", "-d"])
             }
+            "chroot" => skip_options(after, &[]).get(1..).unwrap_or_default(),
+            _ => return None,
+        })
+    }
+
+    /// A wrapper that runs its words in another namespace.
+    fn elsewhere<'a>(
+        &mut self,
+        name: &str,
+        rest: &'a [String],
+        after: &'a [String],
+    ) -> Option<&'a [String]> {
+        Some(match name {
             "ip" if after.iter().any(|word| word == "netns")
                 && after.iter().any(|word| word == "exec") =>
             {
@@ -266,17 +321,17 @@ fn call(words: &[String], depth: usize) -> Invocation {
                 let exec = after.iter().position(|word| word == "exec").unwrap_or_default();
                 let behind = after.get(exec + 1..).unwrap_or_default();
                 if all {
-                    netns = Some("*".to_owned());
+                    self.netns = Some("*".to_owned());
                     behind
                 } else {
-                    netns = behind.first().cloned();
+                    self.netns = behind.first().cloned();
                     behind.get(1..).unwrap_or_default()
                 }
             }
             "nsenter" => {
-                netns = Some("nsenter".to_owned());
+                self.netns = Some("nsenter".to_owned());
                 let behind = skip_options(after, &["-t", "--target", "-S", "-G"]);
-                places.push(before(rest, behind));
+                self.places.push(before(rest, behind));
                 behind
             }
             "docker" | "podman" | "nerdctl" | "lxc"
@@ -286,73 +341,63 @@ fn call(words: &[String], depth: usize) -> Invocation {
                     after.get(1..).unwrap_or_default(),
                     &["-u", "--user", "-e", "--env", "-w", "--workdir"],
                 );
-                netns = behind.first().cloned();
+                self.netns = behind.first().cloned();
                 let behind = behind.get(1..).unwrap_or_default();
                 behind.strip_prefix(["--".to_owned()].as_slice()).unwrap_or(behind)
             }
             "kubectl" | "oc" if after.first().is_some_and(|word| word == "exec") => {
-                netns = Some("pod".to_owned());
+                self.netns = Some("pod".to_owned());
                 let behind = match after.iter().position(|word| word == "--") {
                     Some(at) => after.get(at + 1..).unwrap_or_default(),
                     None => after.get(2..).unwrap_or_default(),
                 };
-                places.push(before(rest, behind));
+                self.places.push(before(rest, behind));
                 behind
             }
+            _ => return None,
+        })
+    }
+
+    /// A wrapper that takes a command line, or the name of an applet.
+    fn shell<'a>(
+        &mut self,
+        name: &str,
+        rest: &[String],
+        after: &'a [String],
+        depth: usize,
+    ) -> Option<Behind<'a>> {
+        let one = |calls: Vec<Invocation>| match <[Invocation; 1]>::try_from(calls) {
+            Ok([call]) => call,
+            Err(_) => bare(rest),
+        };
+        Some(match name {
             // A remote shell gets the words joined and takes them apart again.
             "ssh" if depth < DEPTH => {
                 let options = ["-p", "-i", "-l", "-o", "-F", "-J"];
                 let behind = skip_options(after, &options);
-                places.extend(behind.first().map(|host| format!("ssh {host}")));
+                self.places.extend(behind.first().map(|host| format!("ssh {host}")));
                 let remote = behind.get(1..).unwrap_or_default();
-                break one(parse_nested(&remote.join(" "), depth + 1), rest);
+                Behind::Call(one(parse_nested(&remote.join(" "), depth + 1)))
             }
-            "chroot" => skip_options(after, &[]).get(1..).unwrap_or_default(),
             "sh" | "bash" | "dash" | "ash" | "zsh" | "script" if depth < DEPTH => {
-                match after.iter().position(|word| word.starts_with('-') && word.ends_with('c')) {
-                    Some(at) => {
-                        let script = after.get(at + 1).map(String::as_str).unwrap_or_default();
-                        break one(parse_nested(script, depth + 1), rest);
-                    }
-                    None => break done(rest),
-                }
+                let at =
+                    after.iter().position(|word| word.starts_with('-') && word.ends_with('c'))?;
+                let script = after.get(at + 1).map(String::as_str).unwrap_or_default();
+                Behind::Call(one(parse_nested(script, depth + 1)))
             }
             "busybox" | "toybox" if !after.is_empty() => {
                 let mut applet = call(after, DEPTH);
                 applet.multicall = Some(name.to_owned());
-                break applet;
+                Behind::Call(applet)
             }
-            _ => break done(rest),
-        };
-    };
-    inner.root |= root;
-    inner.watched |= watched;
-    places.extend(netns.clone());
-    places.extend(inner.place.take());
-    if inner.program == "ss" {
-        places.extend(net_option(&inner.args));
+            _ => return None,
+        })
     }
-    inner.place = (!places.is_empty()).then(|| places.join(", "));
-    inner.netns = inner.netns.or(netns);
-    inner
 }
 
 /// The words of `all` without its end `behind`, joined.
 fn before(all: &[String], behind: &[String]) -> String {
     all.get(..all.len().saturating_sub(behind.len())).unwrap_or_default().join(" ")
-}
-
-/// The namespace of `ss -N NAME`.
-fn net_option(args: &[String]) -> Option<String> {
-    args.iter().enumerate().find_map(|(at, arg)| {
-        let value = match arg.strip_prefix("--net") {
-            Some(value) => value.strip_prefix('=').unwrap_or(value),
-            None if arg.starts_with("--") => return None,
-            None => arg.strip_prefix('-')?.split_once('N')?.1,
-        };
-        let next = args.get(at + 1).map_or("", String::as_str);
-        Some(if value.is_empty() { next.to_owned() } else { value.to_owned() })
-    })
 }
 
 /// `NAME=value` before a command.

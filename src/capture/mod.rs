@@ -5,19 +5,24 @@
 //! `src/capture/<name>.rs` with a [`CaptureFormat`], and add one line to [`FORMATS`].
 
 pub mod command;
+pub mod document;
 mod issue;
+pub mod json;
 pub mod netstat;
 pub mod snapshot;
 pub mod ss;
 mod transcript;
+pub mod tree;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use document::Document;
 pub use issue::{CaptureIssue, IssueKind, Severity};
 pub use transcript::{Known, Line, LineRange, Prompt, Transcript};
 
+use self::command::Invocation;
 use crate::snapshot::{Coverage, Snapshot};
 use crate::source::{SourceFile, SourceId, Span};
 use crate::truth::Missing;
@@ -32,20 +37,82 @@ pub trait CaptureFormat: Sync {
 
     /// Whether a line (without its line end and without a common prefix) is a header that only this
     /// format prints, and why; it starts a table.
-    fn header(&self, line: &str) -> Option<&'static str>;
+    fn header(&self, line: &str) -> Option<&'static str> {
+        let _ = line;
+        None
+    }
 
     /// Whether a line has the shape of this format's rows, for texts without a header, and why.
-    fn row(&self, line: &str) -> Option<&'static str>;
+    fn row(&self, line: &str) -> Option<&'static str> {
+        let _ = line;
+        None
+    }
 
     /// Reads from [`Transcript::position`] on, until the text ends or a line belongs to another
     /// format or host, and leaves the position there. It must get past at least one line when that
     /// line is this format's.
-    fn read(&self, transcript: &mut Transcript);
+    /// A format that has documents only holds nothing in a text that is none (`--from`).
+    fn read(&self, transcript: &mut Transcript) {
+        let end = transcript.source().text().len();
+        transcript.set_position(end);
+    }
+
+    /// Base names of the programs that print this format: what was typed for one of them is the command
+    /// of its tables.
+    fn programs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether this format is the output of a call, for programs that print other things too.
+    fn claims(&self, call: &Invocation) -> bool {
+        self.programs().contains(&call.program.as_str())
+    }
+
+    /// Whether a line that is nothing but a claimed call is one, and no sentence about the tool.
+    fn echoes(&self, call: &Invocation) -> bool {
+        let shaped =
+            |arg: &String| arg.starts_with('-') || arg.chars().all(|c| c.is_ascii_lowercase());
+        call.args.iter().all(shaped)
+    }
+
+    /// The network namespace that the options of a claimed call name.
+    fn namespace(&self, call: &Invocation) -> Option<String> {
+        let _ = call;
+        None
+    }
+
+    /// Whether a line, without blanks around it, is text of its tools that carries no row and costs
+    /// none: a notice, a progress line.
+    fn chatter(&self, line: &str) -> bool {
+        let _ = line;
+        false
+    }
+
+    /// Whether a line, without blanks around it, says that a table was not, or not wholly, read. It is
+    /// asked before [`CaptureFormat::chatter`], and its answer spoils the coverage of the whole capture.
+    fn tool_error(&self, line: &str) -> bool {
+        let _ = line;
+        false
+    }
+
+    /// What a line, without blanks around it, begins when that is other output of its tools and no list
+    /// of sockets: `a routing table`.
+    fn other_output(&self, line: &str) -> Option<&'static str> {
+        let _ = line;
+        None
+    }
+
+    /// What supplies a missing fact where this format comes from, as an instruction; `None` where the
+    /// words for Linux hosts fit ([`Missing::cure`]).
+    fn cure(&self, missing: Missing) -> Option<&'static str> {
+        let _ = missing;
+        None
+    }
 
     /// Reads a document (JSON, XML, ...), which is no transcript of lines; `None` when this format
     /// has no documents or the text is none of them.
-    fn document(&self, source: &Arc<SourceFile>) -> Option<Vec<Capture>> {
-        let _ = source;
+    fn document(&self, document: &Document) -> Option<Vec<Capture>> {
+        let _ = document;
         None
     }
 }
@@ -58,6 +125,15 @@ pub static FORMATS: &[&dyn CaptureFormat] =
 #[must_use]
 pub fn format(name: &str) -> Option<&'static dyn CaptureFormat> {
     FORMATS.iter().copied().find(|format| format.name() == name)
+}
+
+/// What supplies a fact that `snapshot` lacks, as an instruction that fits the platform and the tools of
+/// its evidence.
+#[must_use]
+pub fn cure(snapshot: &Snapshot, missing: Missing) -> &'static str {
+    format(&snapshot.origin.format)
+        .and_then(|format| format.cure(missing))
+        .unwrap_or_else(|| missing.cure())
 }
 
 /// What the user says of the evidence.
@@ -118,16 +194,8 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
             options,
         )];
     }
-    for format in FORMATS {
-        if options.from.is_some_and(|from| from.name() != format.name()) {
-            continue;
-        }
-        if let Some(mut captures) = format.document(&source) {
-            for capture in &mut captures {
-                apply(&mut capture.snapshot, options);
-            }
-            return captures;
-        }
+    if let Some(captures) = read_document(&source, options) {
+        return captures;
     }
     let source = clean(source);
     let mut transcript = Transcript::new(Arc::clone(&source), options.command.as_deref());
@@ -164,6 +232,19 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
         apply(&mut capture.snapshot, options);
     }
     captures
+}
+
+/// The captures of a text that is a document.
+fn read_document(source: &Arc<SourceFile>, options: &Options) -> Option<Vec<Capture>> {
+    let document = Document::new(Arc::clone(source));
+    let asked =
+        |format: &&&dyn CaptureFormat| options.from.is_none_or(|from| from.name() == format.name());
+    let read = FORMATS.iter().filter(asked).find_map(|format| format.document(&document));
+    let mut captures = read.or_else(|| document.unclaimed().map(|capture| vec![capture]))?;
+    for capture in &mut captures {
+        apply(&mut capture.snapshot, options);
+    }
+    Some(captures)
 }
 
 /// Whether a text ends inside a line, so that lines may be missing behind it. A bare prompt is the end that

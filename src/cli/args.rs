@@ -34,6 +34,8 @@ pub(super) enum Command {
     Inventory(InventoryArgs),
     /// Write this host's listeners as a JSON snapshot: the best evidence there is.
     Snapshot(SnapshotArgs),
+    /// What the rules come to, by the controls of compliance frameworks that they name.
+    Controls(ControlsArgs),
     /// Draft a first policy from a known-good host: what listens now, and nothing else.
     Init(InitArgs),
     /// What a rule or a diagnostic code means, or what the policy says of an endpoint.
@@ -211,6 +213,18 @@ pub(super) struct CheckArgs {
     /// Say more: why a format was detected, what was ignored, which rules matched nothing.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint controls`.
+#[derive(Debug, Args)]
+pub(super) struct ControlsArgs {
+    /// The framework, by its name or how that begins: `pci-dss` [default: all that the policy's rules
+    /// name].
+    #[arg(long, value_name = "NAME")]
+    pub(super) framework: Option<String>,
+
+    #[command(flatten)]
+    pub(super) check: CheckArgs,
 }
 
 /// `socklint list`.

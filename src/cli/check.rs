@@ -11,23 +11,35 @@ use crate::audit::{Summary, Threshold, Verdict, audit, waive};
 use crate::capture::{Capture, Severity as IssueSeverity};
 use crate::policy::{Globs, Policy, PolicyError, Rule, Severity, suggestion};
 use crate::report::diagnostic::{Level, Shown};
-use crate::report::{self, HostReport, REPORTERS, Run, policy_error};
+use crate::report::{HostReport, REPORTERS, ReportFormat, Run, policy_error};
 use crate::snapshot::{Grade, Snapshot};
 
 /// Runs the command and says its exit code.
 pub(super) fn run(args: &CheckArgs, screen: &Screen) -> u8 {
-    match check(args, screen) {
-        Ok(code) => code,
-        Err(error) => {
-            screen.complain(&error);
-            2
-        }
-    }
+    run_with(args, screen, REPORTERS, &|_| Ok(()))
 }
 
-fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
+/// The same with other formats, and with the part of the policy that `narrow` leaves of it.
+pub(super) fn run_with(
+    args: &CheckArgs,
+    screen: &Screen,
+    formats: &'static [&'static dyn ReportFormat],
+    narrow: &dyn Fn(&mut Policy) -> Result<(), CliError>,
+) -> u8 {
+    check(args, screen, formats, narrow).unwrap_or_else(|error| {
+        screen.complain(&error);
+        2
+    })
+}
+
+fn check(
+    args: &CheckArgs,
+    screen: &Screen,
+    formats: &'static [&'static dyn ReportFormat],
+    narrow: &dyn Fn(&mut Policy) -> Result<(), CliError>,
+) -> Result<u8, CliError> {
     let now = now(args.now.as_deref())?;
-    let mut outputs = outputs(args, screen)?;
+    let mut outputs = outputs(args, screen, formats)?;
     let loaded = policies::find(&args.policy)?;
     let Some(mut policy) = loaded.policy else {
         for error in &loaded.errors {
@@ -39,6 +51,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         return Ok(2);
     };
     select(&mut policy, args)?;
+    narrow(&mut policy)?;
     let mut warnings: Vec<PolicyError> = loaded.errors;
     if args.no_waivers {
         policy.waivers.clear();
@@ -49,6 +62,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
     let run = Run {
         policy: &policy,
         warnings: &warnings,
+        judged_at: now,
         grade: match args.evidence {
             Evidence::Proven => Grade::Proven,
             Evidence::Presumed => Grade::Presumed,
@@ -61,6 +75,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
             },
             allow_unknown: args.unknown == Unknown::Allow,
         },
+        now: args.now.as_ref().map(|_| now),
         lenient: args.input.lenient,
         verbose: args.verbose,
         quiet: args.quiet,
@@ -72,7 +87,7 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
         audit(&policy, snapshot, run.grade).iter().any(|result| result.verdict == Verdict::Fail)
     };
     let inputs = inputs.look(live::asked(&policy), Some(Box::new(is_wrong)));
-    let mut judge = Judge::new(&run, now);
+    let mut judge = Judge::new(&run);
     for output in &mut outputs {
         output.begin(&run);
     }
@@ -134,17 +149,16 @@ fn check(args: &CheckArgs, screen: &Screen) -> Result<u8, CliError> {
 struct Judge<'a> {
     run: &'a Run<'a>,
     summary: Summary,
-    now: Timestamp,
     matched: Vec<bool>,
     waivers: Vec<bool>,
     capture_warnings: bool,
 }
 
 impl<'a> Judge<'a> {
-    fn new(run: &'a Run<'a>, now: Timestamp) -> Self {
+    fn new(run: &'a Run<'a>) -> Self {
         let matched = vec![false; run.policy.rules.len()];
         let waivers = vec![false; run.policy.waivers.len()];
-        Self { run, summary: Summary::default(), now, matched, waivers, capture_warnings: false }
+        Self { run, summary: Summary::default(), matched, waivers, capture_warnings: false }
     }
 
     fn host(&mut self, capture: Capture) -> HostReport {
@@ -155,9 +169,9 @@ impl<'a> Judge<'a> {
             self.summary.broken += 1;
             None
         } else {
-            let Run { policy, grade, .. } = *self.run;
+            let Run { policy, grade, judged_at, .. } = *self.run;
             let mut results = audit(policy, &snapshot, grade);
-            let used = waive(policy, &snapshot, grade, self.now, &mut results);
+            let used = waive(policy, &snapshot, grade, judged_at, &mut results);
             self.waivers.iter_mut().zip(used).for_each(|(before, now)| *before |= now);
             for (seen, result) in self.matched.iter_mut().zip(&results) {
                 *seen |= result.matched + result.possible > 0;
@@ -234,10 +248,15 @@ fn select(policy: &mut Policy, args: &CheckArgs) -> Result<(), CliError> {
 }
 
 /// Standard output and every `--output`; files are opened before anything is read.
-fn outputs(args: &CheckArgs, screen: &Screen) -> Result<Vec<Output>, CliError> {
+fn outputs(
+    args: &CheckArgs,
+    screen: &Screen,
+    formats: &'static [&'static dyn ReportFormat],
+) -> Result<Vec<Output>, CliError> {
     let format = |name: &str| {
-        report::format(name).ok_or_else(|| {
-            let known: Vec<&str> = REPORTERS.iter().map(|format| format.name()).collect();
+        let found = formats.iter().copied().find(|format| format.name() == name);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = formats.iter().map(|format| format.name()).collect();
             let message = format!("`{name}` is no output format");
             CliError::new(
                 CliErrorKind::Usage,

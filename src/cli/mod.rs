@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod controls;
 mod error;
 mod explain;
 mod init;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
     let screen = Screen::new(cli.color);
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
+        Command::Controls(args) => controls::run(args, &screen),
         Command::Init(args) => init::run(args, &screen),
         Command::Inventory(args) => inventory::run(args, &screen),
         Command::List(args) => list::run(args, &screen),

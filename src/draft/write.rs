@@ -19,9 +19,10 @@ use std::fmt::Write as _;
 use super::entry::{Entry, Product, Section};
 use super::pin::{Bind, Holder, PortPin};
 use super::{Coverage, Covered};
+use crate::capture::cure;
 use crate::safe;
 use crate::snapshot::{Address, Cell, Family, Port, Snapshot, Transport};
-use crate::truth::{Missing, MissingSet};
+use crate::truth::Missing;
 
 /// How many places a comment names.
 const PLACES: usize = 4;
@@ -143,14 +144,17 @@ fn head(text: &mut String, snapshots: &[&Snapshot], entries: &[Entry], coverage:
 
 /// What the evidence lacks, each with its cure.
 fn gaps(text: &mut String, snapshots: &[&Snapshot]) {
-    let mut uncovered: Vec<(Missing, BTreeSet<Transport>, BTreeSet<Family>)> = Vec::new();
-    let mut facts = MissingSet::NONE;
+    // Hosts of different platforms have different cures.
+    type Gap = ((Missing, &'static str), BTreeSet<Transport>, BTreeSet<Family>);
+    let mut uncovered: Vec<Gap> = Vec::new();
+    let mut facts: BTreeSet<(Missing, &'static str)> = BTreeSet::new();
     for snapshot in snapshots {
         for (transport, family, cell) in snapshot.coverage.iter() {
             let Cell::Absent(reason) = cell else { continue };
             if !matches!(transport, Transport::Tcp | Transport::Udp) {
                 continue;
             }
+            let reason = (reason, cure(snapshot, reason));
             let at =
                 uncovered.iter().position(|(known, ..)| *known == reason).unwrap_or_else(|| {
                     uncovered.push((reason, BTreeSet::new(), BTreeSet::new()));
@@ -162,7 +166,9 @@ fn gaps(text: &mut String, snapshots: &[&Snapshot]) {
             }
         }
         for socket in snapshot.sockets() {
-            let mut add = |reason| facts = facts.union(MissingSet::of(reason));
+            let mut add = |reason| {
+                facts.insert((reason, cure(snapshot, reason)));
+            };
             socket.owners_missing.into_iter().for_each(&mut add);
             match socket.address {
                 Address::Missing(reason) => add(reason),
@@ -175,7 +181,7 @@ fn gaps(text: &mut String, snapshots: &[&Snapshot]) {
             }
         }
     }
-    for (reason, transports, families) in uncovered {
+    for ((reason, cure), transports, families) in uncovered {
         let transports: Vec<String> =
             transports.into_iter().map(|transport| transport.name().to_uppercase()).collect();
         let family = match (families.contains(&Family::Ipv4), families.contains(&Family::Ipv6)) {
@@ -185,14 +191,11 @@ fn gaps(text: &mut String, snapshots: &[&Snapshot]) {
         };
         line(text, "#");
         let what = transports.join(" and ");
-        comment(
-            text,
-            &format!("Not covered: {what}{family}: {}. Cure: {}.", reason.what(), reason.cure()),
-        );
+        comment(text, &format!("Not covered: {what}{family}: {}. Cure: {cure}.", reason.what()));
     }
-    for reason in facts.iter() {
+    for (reason, cure) in facts {
         line(text, "#");
-        comment(text, &format!("Not known: {}. Cure: {}.", reason.what(), reason.cure()));
+        comment(text, &format!("Not known: {}. Cure: {cure}.", reason.what()));
     }
 }
 

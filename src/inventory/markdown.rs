@@ -1,13 +1,10 @@
 //! `inventory -f markdown`: tables of GitHub Flavored Markdown, for wikis and tickets.
-//!
-//! Texts from evidence and policy are shown as they are: every character that Markdown or HTML gives a
-//! meaning to is escaped. Source: GFM 0.29, sections 2.4 (backslash escapes), 4.10 (tables) and 6.9
-//! (autolinks); CommonMark 0.31.
 
 use std::io;
 
 use super::sheet::{self, Detail, Sheet};
 use super::{Counts, Inventory, Register};
+use crate::safe::markdown::text as cell;
 use crate::style::Style;
 
 /// Tables, one row a listener with all that its rules say.
@@ -72,56 +69,4 @@ fn sentence(name: &str) -> String {
     let lower = name.to_lowercase();
     let mut chars = lower.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-/// Text that Markdown shows as it is, on one line.
-fn cell(text: &str) -> String {
-    let mut cell = String::with_capacity(text.len() + 8);
-    let mut before = ' ';
-    for c in crate::safe::line(text).chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '|' | '~' | '!' | '$' => {
-                cell.push('\\');
-                cell.push(c);
-            }
-            '<' => cell.push_str("&lt;"),
-            '>' => cell.push_str("&gt;"),
-            '&' => cell.push_str("&amp;"),
-            // No links and no mentions are made of text.
-            '/' if before == ':' => cell.push_str("<span>/</span>"),
-            '@' => cell.push_str("<span>@</span>"),
-            '.' if cell.to_ascii_lowercase().ends_with("www") => cell.push_str("<span>.</span>"),
-            // A list or a heading would begin with these.
-            '-' | '+' | '=' if cell.is_empty() => {
-                cell.push('\\');
-                cell.push(c);
-            }
-            c => cell.push(c),
-        }
-        before = c;
-    }
-    cell
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cell;
-
-    #[test]
-    fn nothing_of_a_text_is_markup() {
-        for (text, expected) in [
-            ("sshd (700)", "sshd (700)"),
-            ("a|b", "a\\|b"),
-            ("<img src=x>", "&lt;img src=x&gt;"),
-            ("[x](http://y)", "\\[x\\](http:<span>/</span>/y)"),
-            ("`x`", "\\`x\\`"),
-            ("@admin", "<span>@</span>admin"),
-            ("www.example.org", "www<span>.</span>example.org"),
-            ("- x", "\\- x"),
-            ("a\nb", "a\\\\nb"),
-            ("0.0.0.0:22", "0.0.0.0:22"),
-        ] {
-            assert_eq!(cell(text), expected, "{text:?}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The tables of a register, for the outputs that people read.
 
 use super::{Counts, HostRegister, Inventory, Listed, Listener, Said, Standing};
+use crate::capture;
 use crate::listing::human::{exposure, heading, owners, paint, scope_text};
 use crate::policy::Rule;
 use crate::safe;
@@ -218,7 +219,7 @@ pub(super) fn remarks(inventory: &Inventory<'_>, host: &HostRegister<'_>) -> Vec
         }
     }
     for (reason, tables) in gaps {
-        let (what, cure) = (reason.what(), reason.cure());
+        let (what, cure) = (reason.what(), capture::cure(host.snapshot, reason));
         remarks.push(format!(
             "Not covered, so listeners may be missing here: {}: {what}; {cure}",
             tables.join(", ")
@@ -234,7 +235,7 @@ pub(super) fn remarks(inventory: &Inventory<'_>, host: &HostRegister<'_>) -> Vec
         remarks.push(format!(
             "Rules with `?` could not be decided: {}; {}",
             reason.what(),
-            reason.cure()
+            capture::cure(host.snapshot, reason)
         ));
     }
     for listener in &host.listeners {

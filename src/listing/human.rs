@@ -19,6 +19,7 @@
 //! What is not known is `?` with a note that says why and what supplies it, and every listing says
 //! what it covers: an empty one proves nothing by itself.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -26,6 +27,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{Listing, Style};
 use crate::address::Scope;
+use crate::capture::cure;
 use crate::safe;
 use crate::snapshot::{Address, Cell, Device, Family, Port, Snapshot, Socket, Transport, Vantage};
 use crate::style::{GAP, NARROWEST, PADDED, Paint, cut, pad, right, wrap};
@@ -58,8 +60,8 @@ impl Listing for Human {
             if index > 0 {
                 page.line(&[]);
             }
-            page.snapshot(snapshot);
-            out.write_all(page.text.as_bytes())?;
+            page.snapshot(snapshot, out)?;
+            page.flush(out)?;
         }
         Ok(())
     }
@@ -135,6 +137,36 @@ impl Row {
     }
 }
 
+/// How wide the cells of a table are. Rows are made twice, to be measured and to be written: all of
+/// them at once would take several times the memory of the capture.
+#[derive(Default)]
+struct Widths {
+    scope: usize,
+    endpoint: usize,
+    transport: usize,
+    owner: usize,
+    line: usize,
+    /// Every width of an endpoint.
+    endpoints: BTreeSet<usize>,
+}
+
+impl Widths {
+    fn add(&mut self, row: &Row) {
+        let owner: usize = row.owners.iter().map(|owner| owner.width() + ", ".len()).sum();
+        let owner = owner.saturating_sub(", ".len()) + row.owner_mark.width();
+        let endpoint = row.endpoint_width();
+        self.scope = self.scope.max(scope_text(row.scope).width());
+        self.endpoint = self.endpoint.max(endpoint);
+        self.transport = self.transport.max(row.transport.width());
+        self.owner = self.owner.max(owner);
+        self.line = self.line.max(row.line.width());
+        self.endpoints.insert(endpoint);
+    }
+}
+
+/// How much text is gathered before it is written, in bytes.
+const CHUNK: usize = 1 << 16;
+
 /// Widths of the columns of a table.
 struct Columns {
     scope: usize,
@@ -188,7 +220,14 @@ impl Page {
         format!(" [{}]", index + 1)
     }
 
-    fn snapshot(&mut self, snapshot: &Snapshot) {
+    /// Writes what was gathered.
+    fn flush(&mut self, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(self.text.as_bytes())?;
+        self.text.clear();
+        Ok(())
+    }
+
+    fn snapshot(&mut self, snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
         self.paragraph(Paint::Bold, "", "  ", &heading(snapshot));
         self.line(&[]);
         for (netns, sockets) in sections(snapshot) {
@@ -196,9 +235,7 @@ impl Page {
                 let text = format!("network namespace {}", safe::line(netns));
                 self.paragraph(Paint::Bold, "", "  ", &text);
             }
-            let rows: Vec<Row> =
-                sockets.into_iter().map(|socket| self.row(snapshot, socket)).collect();
-            self.table(&rows);
+            self.table(snapshot, &sockets, out)?;
             self.line(&[]);
         }
         self.paragraph(Paint::Plain, "", "  ", &summary(snapshot));
@@ -221,10 +258,11 @@ impl Page {
             let text = format!("Bound devices: not all known{marks}");
             self.paragraph(Paint::Plain, "", "  ", &text);
         }
-        self.notes();
+        self.notes(snapshot);
+        Ok(())
     }
 
-    fn notes(&mut self) {
+    fn notes(&mut self, snapshot: &Snapshot) {
         if !self.notes.is_empty() {
             self.line(&[]);
         }
@@ -232,7 +270,7 @@ impl Page {
             let mark = format!("[{}] ", index + 1);
             let indent = " ".repeat(mark.len());
             self.paragraph(Paint::Plain, &mark, &indent, reason.what());
-            self.paragraph(Paint::Dim, &indent, &indent, reason.cure());
+            self.paragraph(Paint::Dim, &indent, &indent, cure(snapshot, reason));
         }
     }
 
@@ -264,17 +302,37 @@ impl Page {
         }
     }
 
-    fn table(&mut self, rows: &[Row]) {
-        if rows.is_empty() {
-            return;
+    fn table(
+        &mut self,
+        snapshot: &Snapshot,
+        sockets: &[&Socket],
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
+        if sockets.is_empty() {
+            return Ok(());
         }
-        let columns = columns(rows, self.width);
-        if columns.stacked {
-            for row in rows {
-                self.stacked(row, &columns);
+        let mut widths = Widths::default();
+        for socket in sockets {
+            widths.add(&self.row(snapshot, socket));
+        }
+        let columns = columns(&widths, self.width);
+        if !columns.stacked {
+            self.header(&columns);
+        }
+        for socket in sockets {
+            let row = self.row(snapshot, socket);
+            match columns.stacked {
+                true => self.stacked(&row, &columns),
+                false => self.wide(&row, &columns),
             }
-            return;
+            if self.text.len() > CHUNK {
+                self.flush(out)?;
+            }
         }
+        Ok(())
+    }
+
+    fn header(&mut self, columns: &Columns) {
         let header = [
             pad("SCOPE", columns.scope),
             pad("ENDPOINT", columns.endpoint),
@@ -283,9 +341,6 @@ impl Page {
             right("LINE", columns.line),
         ];
         self.line(&[(Paint::Dim, &header.join(GAP))]);
-        for row in rows {
-            self.wide(row, &columns);
-        }
     }
 
     fn wide(&mut self, row: &Row, columns: &Columns) {
@@ -437,12 +492,17 @@ fn sections(snapshot: &Snapshot) -> Vec<(Option<&str>, Vec<&Socket>)> {
         }
     }
     for (_, sockets) in &mut sections {
-        sockets.sort_by_cached_key(|socket| {
+        let key = |socket: &Socket| {
             let (missing, port) = match socket.port {
                 Port::Number(port) => (false, port),
                 Port::Missing(_) => (true, 0),
             };
-            (exposure(socket.scope()), missing, port, socket.transport, snapshot.endpoint(socket))
+            (exposure(socket.scope()), missing, port, socket.transport)
+        };
+        // The text of an endpoint is made where nothing else tells two sockets apart.
+        sockets.sort_by(|a, b| {
+            let endpoints = || snapshot.endpoint(a).cmp(&snapshot.endpoint(b));
+            key(a).cmp(&key(b)).then_with(endpoints)
         });
     }
     sections
@@ -578,29 +638,26 @@ pub(crate) fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
     items
 }
 
-/// The widths of the columns for these rows.
-fn columns(rows: &[Row], width: Option<usize>) -> Columns {
-    let widest = |cell: &dyn Fn(&Row) -> usize, header: &str| {
-        rows.iter().map(cell).max().unwrap_or_default().max(header.width())
-    };
-    let scope = widest(&|row| scope_text(row.scope).width(), "SCOPE");
-    let transport = widest(&|row| row.transport.width(), "TRANSPORT");
-    let line = widest(&|row| row.line.width(), "LINE");
-    let endpoint = widest(&Row::endpoint_width, "ENDPOINT");
-    let owner = widest(&|row| (row.owners.join(", ") + &row.owner_mark).width(), "OWNER");
+/// The widths of the columns for cells of these widths.
+fn columns(widths: &Widths, width: Option<usize>) -> Columns {
+    let scope = widths.scope.max("SCOPE".len());
+    let transport = widths.transport.max("TRANSPORT".len());
+    let line = widths.line.max("LINE".len());
+    let endpoint = widths.endpoint.max("ENDPOINT".len());
+    let owner = widths.owner.max("OWNER".len());
     let Some(width) = width else {
         let (endpoint, owner) = (endpoint.min(PADDED), owner.min(PADDED));
         return Columns { scope, endpoint, transport, owner, line, cut: false, stacked: false };
     };
     let room = width.saturating_sub(scope + transport + line + 4 * GAP.len());
     if room < TIGHT {
-        let transport = transport.min(widest(&|row| row.transport.width(), ""));
+        let transport = widths.transport;
         return Columns { scope, endpoint, transport, owner, line, cut: true, stacked: true };
     }
     // When both do not fit, the owner gives way first, down to two fifths of the room.
     let most = room.saturating_sub(owner).max(room * 3 / 5);
-    let fitting = rows.iter().map(Row::endpoint_width).filter(|&width| width <= most);
-    let endpoint = fitting.max().unwrap_or_default().max("ENDPOINT".len());
+    let fitting = widths.endpoints.range(..=most).next_back().copied();
+    let endpoint = fitting.unwrap_or_default().max("ENDPOINT".len());
     let owner = owner.min(room.saturating_sub(endpoint));
     Columns { scope, endpoint, transport, owner, line, cut: true, stacked: false }
 }

@@ -35,6 +35,8 @@ pub enum PolicyErrorKind {
     OverrideOfNothing,
     /// Warning: a rule that another one repeats.
     Repeated,
+    /// Warning: a control of no framework, or one that its framework does not have.
+    UnknownControl,
     /// Warning: a rule whose review is overdue.
     ReviewDue,
     /// Warning: a waiver that is past its end.
@@ -47,7 +49,7 @@ pub enum PolicyErrorKind {
 
 impl PolicyErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Syntax,
         Self::UnknownKey,
         Self::MissingKey,
@@ -63,6 +65,7 @@ impl PolicyErrorKind {
         Self::Extends,
         Self::OverrideOfNothing,
         Self::Repeated,
+        Self::UnknownControl,
         Self::ReviewDue,
         Self::WaiverExpired,
         Self::WaiverExpires,
@@ -86,6 +89,7 @@ impl PolicyErrorKind {
             Self::NoRule => "socklint::policy::no_rule",
             Self::UnknownPack => "socklint::policy::unknown_pack",
             Self::Repeated => "socklint::policy::repeated",
+            Self::UnknownControl => "socklint::policy::unknown_control",
             Self::ReviewDue => "socklint::policy::review_due",
             Self::Extends => "socklint::policy::extends",
             Self::OverrideOfNothing => "socklint::policy::override_of_nothing",
@@ -101,6 +105,7 @@ impl PolicyErrorKind {
         matches!(
             self,
             Self::Repeated
+                | Self::UnknownControl
                 | Self::ReviewDue
                 | Self::WaiverExpired
                 | Self::WaiverExpires

@@ -15,16 +15,18 @@ pub struct PortIndex {
     /// Number of a page plus one, by the high byte of the port; empty when no rule names a port.
     high: Vec<u16>,
     pages: Vec<Page>,
+    /// Ranges of the lists in `rules`.
+    lists: Vec<(u32, u32)>,
     /// Rules of each list, ascending, all lists after one another.
     rules: Vec<u32>,
     /// Rules to ask about every socket, ascending.
     residual: Vec<u32>,
 }
 
-/// Range of a list in `rules` for each low byte.
+/// Number of a list plus one for each low byte; 0 for none.
 #[derive(Debug)]
 struct Page {
-    lists: Vec<(u32, u32)>,
+    lists: [u32; 256],
 }
 
 impl PortIndex {
@@ -57,6 +59,12 @@ impl PortIndex {
         }
         for group in pairs.chunk_by(|(a, _), (b, _)| a == b) {
             let Some(&(port, _)) = group.first() else { continue };
+            let before = index.lists.last().copied().unwrap_or_default();
+            let known = index.rules.get(before.0 as usize..before.1 as usize).unwrap_or_default();
+            if known.iter().copied().eq(group.iter().map(|&(_, number)| number)) {
+                index.set(port, before);
+                continue;
+            }
             let start = u32::try_from(index.rules.len()).unwrap_or(u32::MAX);
             index.rules.extend(group.iter().map(|&(_, number)| number));
             let end = u32::try_from(index.rules.len()).unwrap_or(u32::MAX);
@@ -69,12 +77,16 @@ impl PortIndex {
         let [high, low] = port.to_be_bytes();
         let Some(page) = self.high.get_mut(usize::from(high)) else { return };
         if *page == 0 {
-            self.pages.push(Page { lists: vec![(0, 0); 256] });
+            self.pages.push(Page { lists: [0; 256] });
             *page = u16::try_from(self.pages.len()).unwrap_or(0);
         }
         let page = usize::from(*page).checked_sub(1).and_then(|page| self.pages.get_mut(page));
         if let Some(place) = page.and_then(|page| page.lists.get_mut(usize::from(low))) {
-            *place = list;
+            // Neighbours often have the same list: a range of a rule is one.
+            if self.lists.last() != Some(&list) {
+                self.lists.push(list);
+            }
+            *place = u32::try_from(self.lists.len()).unwrap_or(u32::MAX);
         }
     }
 
@@ -86,7 +98,9 @@ impl PortIndex {
             self.high.get(usize::from(high)).and_then(|page| usize::from(*page).checked_sub(1));
         let list = page
             .and_then(|page| self.pages.get(page))
-            .and_then(|page| page.lists.get(usize::from(low)));
+            .and_then(|page| page.lists.get(usize::from(low)))
+            .and_then(|list| (*list as usize).checked_sub(1))
+            .and_then(|list| self.lists.get(list));
         list.and_then(|&(start, end)| self.rules.get(start as usize..end as usize))
             .unwrap_or_default()
     }

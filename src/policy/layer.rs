@@ -5,10 +5,11 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::condition::Condition;
-use super::error::{PolicyErrorKind, suggestion};
+use super::error::{PolicyError, PolicyErrorKind, suggestion};
 use super::value::{AddressSet, Deadline, Entry, Globs, PortSet, Reading, Table, Value};
 use super::waiver::{self, Waiver, WaiverLimits, required_text};
 use super::{Action, Reach, Rule, Severity, UNLISTED, Unlisted};
+use crate::frameworks::{self, Doubt, FRAMEWORKS, OWN};
 use crate::snapshot::{Family, Grade, Snapshot, Transport};
 use crate::source::{SourceFile, Span};
 use crate::truth::Truth;
@@ -254,7 +255,7 @@ fn read_rule(
     let because = table.take_text("because", reading);
     let help = table.take_text("help", reading);
     let url = table.take_text("url", reading);
-    let controls = table.take_texts("controls", reading);
+    let controls = read_controls(&mut table, reading);
     let tags = table.take_texts("tags", reading);
     let owner = table.take_text("owner", reading);
     let approved_by = table.take_text("approved_by", reading);
@@ -269,7 +270,8 @@ fn read_rule(
     let mut transports = Vec::new();
     matches.transports(&mut transports);
     check_matchable(&matches, match_range.clone(), reading);
-    if reading.errors.len() > before {
+    let is_error = |error: &PolicyError| !error.kind.is_warning();
+    if reading.errors.iter().skip(before).any(is_error) {
         return None;
     }
     let (id, id_at) = id?;
@@ -300,6 +302,45 @@ fn read_rule(
         own_severity: severity,
         keys,
     })
+}
+
+/// Reads `controls`; one that is not known is a warning, since an auditor who looks for the right one
+/// would not find the rule.
+fn read_controls(table: &mut Table<'_>, reading: &mut Reading) -> Vec<String> {
+    let Some(entry) = table.take("controls") else { return Vec::new() };
+    let texts = entry.value.texts(reading, "controls").unwrap_or_default();
+    for (control, range) in &texts {
+        let Some(doubt) = frameworks::doubt(control) else { continue };
+        let (message, label, help) = match doubt {
+            Doubt::NoFramework => (
+                format!("the control `{control}` names no framework"),
+                "no framework",
+                "write `FRAMEWORK:ID`, such as `pci-dss-4.0.1:1.2.6`".to_owned(),
+            ),
+            Doubt::UnknownFramework => {
+                let name = frameworks::split(control).map_or("", |(name, _)| name);
+                let known: Vec<&str> = FRAMEWORKS.iter().map(|known| known.name).collect();
+                let known = suggestion(name, &known, "the frameworks");
+                (
+                    format!("the framework of the control `{control}` is not known"),
+                    "unknown",
+                    format!("{known}; the name of one of your own begins with `{OWN}`"),
+                )
+            }
+            Doubt::Shape(framework) => (
+                format!("the control `{control}` is none of {}", framework.title),
+                "not its shape",
+                format!("its ids look like `{}:{}`", framework.name, framework.example),
+            ),
+            Doubt::NoControl(framework) => (
+                format!("{} has no control `{control}`", framework.title),
+                "not there",
+                "look its id up in the framework".to_owned(),
+            ),
+        };
+        reading.error(PolicyErrorKind::UnknownControl, range.clone(), message, label, Some(help));
+    }
+    texts.into_iter().map(|(text, _)| text.to_owned()).collect()
 }
 
 fn read_id(table: &mut Table<'_>, reading: &mut Reading) -> Option<(String, Range<usize>)> {

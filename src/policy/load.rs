@@ -361,7 +361,7 @@ impl<'a> Loader<'a> {
             }
         }
         policy.name = names.join("+");
-        if policy.is_empty() && errors.is_empty() {
+        if policy.is_empty() && errors.iter().all(|error| error.kind.is_warning()) {
             let at = sources
                 .files()
                 .first()

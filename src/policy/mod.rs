@@ -308,6 +308,16 @@ impl Policy {
         self.index = index::PortIndex::new(&self.rules);
     }
 
+    /// Keeps only the controls that `keep` wants, and the rules that name one of them.
+    pub fn retain_controls(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        for rule in &mut self.rules {
+            rule.controls.retain(|control| keep(control));
+        }
+        self.rules.retain(|rule| !rule.controls.is_empty());
+        self.unlisted = None;
+        self.index = index::PortIndex::new(&self.rules);
+    }
+
     /// Warnings for rules whose `review_by` is past at `now`.
     #[must_use]
     pub fn reviews(&self, now: jiff::Timestamp) -> Vec<PolicyError> {

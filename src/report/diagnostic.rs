@@ -12,6 +12,7 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
     MietteSpanContents, SourceCode, SourceSpan, SpanContents,
 };
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Style;
 use crate::safe;
@@ -19,6 +20,9 @@ use crate::source::{SourceMap, Span};
 
 /// Columns for text when there is no terminal.
 const WIDTH: usize = 100;
+
+/// The most columns that stand before a text of a diagnostic.
+const INDENT: usize = 12;
 
 /// One line of a text with a marked part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,6 +244,7 @@ impl Shown {
         let handler = GraphicalReportHandler::new_themed(theme)
             .with_width(style.width.unwrap_or(WIDTH).max(30))
             .with_links(false)
+            .with_wrap_lines(!self.fits(style.width.unwrap_or(WIDTH).max(30)))
             .with_context_lines(1)
             .with_show_related_as_nested(true);
         let mut text = String::new();
@@ -248,16 +253,28 @@ impl Shown {
             text = format!("{self}\n");
         }
         let mut clean = String::with_capacity(text.len());
-        for line in text.lines() {
+        for line in safe::wrapped(&text).lines() {
             clean.push_str(line.trim_end());
             clean.push('\n');
         }
         clean
     }
 
+    /// Whether no text is wider than a screen of `width` columns: then nothing needs to be broken into
+    /// lines, which takes most of the time of a diagnostic.
+    fn fits(&self, width: usize) -> bool {
+        let room = width.saturating_sub(INDENT);
+        let short = |text: &str| text.lines().all(|line| line.width() <= room);
+        let others = [&self.code, &self.help, &self.url];
+        short(&self.message)
+            && short(&self.label)
+            && others.into_iter().flatten().all(|text| short(text))
+            && self.related.iter().all(|other| other.fits(room))
+    }
+
     fn make_safe(&mut self) {
         let safe = |text: &mut String| {
-            if let Cow::Owned(safe) = safe_lines(text) {
+            if let Cow::Owned(safe) = safe::lines(text) {
                 *text = safe;
             }
         };
@@ -266,15 +283,6 @@ impl Shown {
         [&mut self.code, &mut self.help, &mut self.url].into_iter().flatten().for_each(safe);
         self.related.iter_mut().for_each(Self::make_safe);
     }
-}
-
-/// Made safe, with line breaks kept: help may have several lines.
-fn safe_lines(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(safe::is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let lines: Vec<Cow<'_, str>> = text.split('\n').map(safe::line).collect();
-    Cow::Owned(lines.join("\n"))
 }
 
 impl fmt::Display for Shown {

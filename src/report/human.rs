@@ -41,8 +41,8 @@ struct HumanReport {
     style: Style,
     shown: usize,
     hidden: usize,
-    /// Rules and hosts that a missing fact keeps undecided.
-    unknown: BTreeMap<Missing, Touched>,
+    /// Rules and hosts that a missing fact keeps undecided; apart where its cure is another one.
+    unknown: BTreeMap<(Missing, Option<&'static str>), Touched>,
     /// Rules and how often they matched, for `--verbose`.
     vacuous: Vec<u64>,
     /// Hosts so far.
@@ -117,8 +117,8 @@ impl Reporter for HumanReport {
             if result.verdict != Verdict::Unknown {
                 continue;
             }
-            for Missed { kind, tables } in missed(result) {
-                let touched = self.unknown.entry(kind).or_default();
+            for Missed { kind, tables, own_cure } in missed(result) {
+                let touched = self.unknown.entry((kind, own_cure)).or_default();
                 touched.tables.extend(tables);
                 touched.rules.insert(result.rule);
                 if touched.last_host != Some(self.hosts) {
@@ -202,8 +202,9 @@ impl HumanReport {
             return Ok(());
         }
         let width = self.style.width.unwrap_or(100).max(40);
-        for (&kind, touched) in &self.unknown {
-            let missed = Missed { kind, tables: touched.tables.iter().copied().collect() };
+        for (&(kind, own_cure), touched) in &self.unknown {
+            let tables = touched.tables.iter().copied().collect();
+            let missed = Missed { kind, tables, own_cure };
             let rules = match touched.rules.len() {
                 1 => "1 rule".to_owned(),
                 count => format!("{count} rules"),
@@ -226,8 +227,8 @@ impl HumanReport {
                 };
                 let wrapped = textwrap::fill(&safe::line(line), options);
                 match index {
-                    0 => writeln!(out, "{head}: {wrapped}")?,
-                    _ => writeln!(out, "{wrapped}")?,
+                    0 => writeln!(out, "{head}: {}", safe::wrapped(&wrapped))?,
+                    _ => writeln!(out, "{}", safe::wrapped(&wrapped))?,
                 }
             }
             writeln!(out)?;

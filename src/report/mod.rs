@@ -1,15 +1,21 @@
 //! Output formats of audits, one file each: plain findings to bytes.
 //!
 //! A reporter is told of the run, then of each host as it is judged, then of the summary, so that a
-//! fleet needs no more memory than a host. To add a format, write `src/report/<name>.rs` with a
+//! fleet needs no more memory than a host. What it says is taken from the views of [`finding`]. To add a format, write `src/report/<name>.rs` with a
 //! [`ReportFormat`], and add one line to [`REPORTERS`].
 
+mod controls;
+pub use controls::TABLES;
 pub mod diagnostic;
+pub mod finding;
 mod human;
 pub use human::{capture_issue, policy_error};
 mod json;
+pub mod place;
 
 use std::io::{self, Write};
+
+use jiff::Timestamp;
 
 use crate::audit::{RuleResult, Summary, Threshold};
 use crate::capture::CaptureIssue;
@@ -24,10 +30,15 @@ pub struct Run<'a> {
     pub policy: &'a Policy,
     /// Warnings about the policy.
     pub warnings: &'a [PolicyError],
+    /// The moment that waivers and reviews are judged by: `--now`, else that of the clock. Reports for
+    /// auditors are dated by it.
+    pub judged_at: Timestamp,
     /// What counts as evidence.
     pub grade: Grade,
     /// What decides the exit code.
     pub threshold: Threshold,
+    /// `--now`; `None` when the clock decided, so that no report depends on it.
+    pub now: Option<Timestamp>,
     /// Unread rows are warnings.
     pub lenient: bool,
     /// `--verbose`.

@@ -13,16 +13,18 @@ const LAYERS: &[(&str, usize)] = &[
     ("address", 4),
     ("snapshot", 5),
     ("services", 6),
+    ("frameworks", 6),
     ("capture", 7),
     ("policy", 7),
     ("audit", 8),
+    ("controls", 9),
     ("explain", 9),
-    ("report", 9),
     ("listing", 9),
+    ("report", 10),
     ("inventory", 10),
     ("draft", 10),
-    ("suite", 10),
-    ("cli", 11),
+    ("suite", 11),
+    ("cli", 12),
 ];
 
 /// What only `cli` may touch: files, environment, processes, clock, terminal, network.

@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
+mod controls;
+#[cfg(test)]
 mod drafts;
 #[cfg(test)]
 mod exit_codes;

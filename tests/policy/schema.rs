@@ -287,8 +287,10 @@ fn every_report_is_valid() {
     let run = Run {
         policy: &policy,
         warnings: &[],
+        judged_at: now,
         grade: Grade::Presumed,
         threshold: Threshold { fail_on: Severity::Error, allow_unknown: false },
+        now: None,
         lenient: true,
         verbose: false,
         quiet: false,

@@ -60,6 +60,43 @@ impl CaptureFormat for Netstat {
             .then_some("a transport, two queues and two endpoints: a row of netstat")
     }
 
+    fn programs(&self) -> &'static [&'static str] {
+        &["netstat"]
+    }
+
+    fn chatter(&self, line: &str) -> bool {
+        const STARTS: &[&str] = &[
+            "(Not all processes could be identified",
+            "will not be shown, you would have to be root",
+            "(No info could be read for \"-p\"",
+            "\u{FF08}",
+        ];
+        STARTS.iter().any(|start| line.starts_with(start))
+            || line.starts_with("root ") && line.ends_with('\u{FF09}')
+    }
+
+    fn tool_error(&self, line: &str) -> bool {
+        // Source: net-tools netstat.c.
+        line.starts_with("warning, got bogus")
+            || line.starts_with("netstat: ")
+            || line.starts_with("/proc/net/") && line.contains(": ")
+            || line.contains("no support for `")
+    }
+
+    fn other_output(&self, line: &str) -> Option<&'static str> {
+        Some(match () {
+            () if line.starts_with("Kernel Interface table") => "an interface table",
+            () if line.starts_with("Iface ") => "an interface table",
+            () if line.starts_with("Kernel IP routing table") => "a routing table",
+            () if line.starts_with("Kernel IPv6 routing table") => "a routing table",
+            () if line.starts_with("Destination ") && line.contains("Gateway") => "a routing table",
+            () if line.starts_with("IPv6/IPv4 Group Memberships") => "a list of multicast groups",
+            () if matches!(line, "Ip:" | "Tcp:" | "Icmp:" | "Udp:") => "protocol statistics",
+            () if line.starts_with("net-tools ") => "the version of netstat",
+            () => return None,
+        })
+    }
+
     fn read(&self, transcript: &mut Transcript) {
         let source = Arc::clone(transcript.source());
         Reader {
@@ -332,8 +369,7 @@ impl Reader<'_> {
     /// Ends the table at work and begins one, with a header or without.
     fn begin_table(&mut self, header: Option<Columns>) {
         self.end_table();
-        let asked =
-            self.transcript.command(&["netstat"]).map(|(call, known)| Asked::of(call, known));
+        let asked = self.transcript.command(&Netstat).map(|(call, known)| Asked::of(call, known));
         let columns = header.unwrap_or_default();
         let heading = self.heading.take();
         self.table = Some(Table {

@@ -27,7 +27,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Capture, CaptureFormat, CaptureIssue, IssueKind, Transcript};
+use super::{Capture, CaptureFormat, CaptureIssue, Document, IssueKind};
 use crate::address::Scope;
 use crate::snapshot::document::{NAME_KINDS, SCHEMA};
 use crate::snapshot::{
@@ -56,23 +56,11 @@ impl CaptureFormat for SnapshotDocument {
         "JSON that socklint wrote: `list -f json`, `list -f ndjson`, `snapshot`"
     }
 
-    fn header(&self, _line: &str) -> Option<&'static str> {
-        None
-    }
-
-    fn row(&self, _line: &str) -> Option<&'static str> {
-        None
-    }
-
-    /// With `--from snapshot` only: a text that is no document holds nothing for this format.
-    fn read(&self, transcript: &mut Transcript) {
-        let end = transcript.source().text().len();
-        transcript.set_position(end);
-    }
-
-    /// `None` for a text that does not begin as JSON does, and for whole JSON in which nothing names
-    /// a schema of ours.
-    fn document(&self, source: &Arc<SourceFile>) -> Option<Vec<Capture>> {
+    /// `None` for a text that does not begin as JSON does, and for JSON in which nothing names a
+    /// schema of ours. It is looked at without the tree of [`Document`]: snapshots are long.
+    fn document(&self, document: &Document) -> Option<Vec<Capture>> {
+        let source = document.source();
+        memchr::memmem::find(source.text().as_bytes(), OURS.as_bytes())?;
         let values = values(source.text())?;
         let ours = values.iter().any(|value| match value {
             Ok(value) => schema(value).is_some_and(|schema| schema.starts_with(OURS)),

@@ -33,11 +33,54 @@ pub(super) struct Fast {
     pub(super) next: usize,
 }
 
+/// The beginning of the row before, up to the blank behind its queues: a row that begins with the same
+/// bytes has the same transport, state and queues.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hint {
+    start: usize,
+    len: usize,
+    tcp: Option<bool>,
+    listen: bool,
+}
+
+impl Hint {
+    /// Moves behind the beginning of the row at `cursor` when it is that of the row before.
+    #[inline]
+    fn takes(&self, cursor: &mut Cursor<'_>) -> bool {
+        let known = self.bytes(cursor.bytes, self.start);
+        let same = self.len > 0 && known.is_some() && known == self.bytes(cursor.bytes, cursor.at);
+        if same {
+            cursor.at += self.len;
+        }
+        same
+    }
+
+    #[inline]
+    fn bytes<'a>(&self, bytes: &'a [u8], start: usize) -> Option<&'a [u8]> {
+        bytes.get(start..start + self.len)
+    }
+}
+
 /// A place in the bytes.
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
+
+/// Bytes that a plain process name is made of: printable, no quote and no parenthesis.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant: an index that is too great does not compile"
+)]
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ' as usize;
+    while byte <= b'~' as usize {
+        plain[byte] = !matches!(byte as u8, b'"' | b'(' | b')');
+        byte += 1;
+    }
+    plain
+};
 
 impl Cursor<'_> {
     #[inline]
@@ -83,6 +126,32 @@ impl Cursor<'_> {
     /// A decimal number of at most nine digits.
     #[inline]
     fn number(&mut self) -> Option<u32> {
+        const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+        const TOPS: u64 = 0x8080_8080_8080_8080;
+        // Up to seven digits at once: the first byte that is none has its top bit set behind the sum
+        // (a carry out of it reaches only later bytes), and three products add the digits up by twos,
+        // fours and eights.
+        if let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+            let digits = u64::from_le_bytes(*chunk) ^ ZEROS;
+            let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & TOPS;
+            if others != 0 {
+                let len = others.trailing_zeros() / 8;
+                if len == 0 {
+                    return None;
+                }
+                self.at += len as usize;
+                let value = digits << (64 - 8 * len);
+                let value = value.wrapping_mul(2561) >> 8 & 0x00FF_00FF_00FF_00FF;
+                let value = value.wrapping_mul(6_553_601) >> 16 & 0x0000_FFFF_0000_FFFF;
+                return u32::try_from(value.wrapping_mul(42_949_672_960_001) >> 32).ok();
+            }
+        }
+        self.long_number()
+    }
+
+    /// The same for what is longer or stands at the end of the text.
+    #[cold]
+    fn long_number(&mut self) -> Option<u32> {
         let mut value: u32 = 0;
         let mut len = 0;
         for byte in self.bytes.get(self.at..)?.iter().take(10) {
@@ -156,17 +225,13 @@ impl Cursor<'_> {
 
     #[inline]
     fn peer(&mut self) -> Option<Peer> {
-        for (text, peer) in [
-            (b"0.0.0.0:*".as_slice(), Peer::Zero),
-            (b"[::]:*", Peer::Bracketed),
-            (b"*:*", Peer::Star),
-            (b":::*", Peer::Bare),
-        ] {
-            if self.eat(text).is_some() {
-                return Some(peer);
-            }
+        match self.peek()? {
+            b'0' => self.eat(b"0.0.0.0:*").map(|()| Peer::Zero),
+            b'[' => self.eat(b"[::]:*").map(|()| Peer::Bracketed),
+            b'*' => self.eat(b"*:*").map(|()| Peer::Star),
+            b':' => self.eat(b":::*").map(|()| Peer::Bare),
+            _ => None,
         }
-        None
     }
 
     /// One `("name",pid=1,fd=2)`, without its closing parenthesis.
@@ -175,7 +240,7 @@ impl Cursor<'_> {
         self.eat(b"(\"")?;
         let start = self.at;
         let name = self.bytes.get(start..)?;
-        let plain = |byte: &&u8| matches!(**byte, b' ' | b'!' | b'#'..=b'\'' | b'*'..=b'~');
+        let plain = |byte: &&u8| PLAIN.get(usize::from(**byte)).is_some_and(|plain| *plain);
         let len = name.iter().take(17).take_while(plain).count();
         if len > 15 {
             return None;
@@ -208,8 +273,13 @@ impl Cursor<'_> {
 /// Reads the row that begins at `start`, if it is a clean one and nothing on the next line can belong
 /// to it. Its users are added to `builder`, which forgets them when this is `None`.
 #[inline]
-pub(super) fn row(bytes: &[u8], start: usize, builder: &mut Builder) -> Option<Fast> {
-    let found = read(bytes, start, builder);
+pub(super) fn row(
+    bytes: &[u8],
+    start: usize,
+    hint: &mut Hint,
+    builder: &mut Builder,
+) -> Option<Fast> {
+    let found = read(bytes, start, hint, builder);
     if found.is_none() {
         builder.forget_owners();
     }
@@ -217,24 +287,13 @@ pub(super) fn row(bytes: &[u8], start: usize, builder: &mut Builder) -> Option<F
 }
 
 #[inline]
-fn read(bytes: &[u8], start: usize, builder: &mut Builder) -> Option<Fast> {
+fn read(bytes: &[u8], start: usize, hint: &mut Hint, builder: &mut Builder) -> Option<Fast> {
     let mut cursor = Cursor { bytes, at: start };
-    let tcp = match cursor.peek()? {
-        b't' => cursor.eat(b"tcp ").map(|()| Some(true))?,
-        b'u' => cursor.eat(b"udp ").map(|()| Some(false))?,
-        b'L' => None,
-        _ => return None,
-    };
+    if !hint.takes(&mut cursor) {
+        *hint = beginning(&mut cursor)?;
+    }
+    let Hint { tcp, listen, .. } = *hint;
     cursor.skip_blanks();
-    let listen = match cursor.peek()? {
-        b'L' => cursor.eat(b"LISTEN ").map(|()| true)?,
-        _ => cursor.eat(b"UNCONN ").map(|()| false)?,
-    };
-    cursor.skip_blanks();
-    cursor.number()?;
-    cursor.blanks()?;
-    cursor.number()?;
-    cursor.blanks()?;
     let host_start = cursor.at;
     let host = cursor.host()?;
     let host_at = host_start..cursor.at;
@@ -261,6 +320,29 @@ fn read(bytes: &[u8], start: usize, builder: &mut Builder) -> Option<Fast> {
     let next = cursor.at;
     stands_alone(bytes.get(next..).unwrap_or_default()).then_some(())?;
     Some(Fast { tcp, listen, host, host_at, zone, port, port_at, peer, users, end, next })
+}
+
+/// Netid, state and queues, with one blank behind them.
+#[inline]
+fn beginning(cursor: &mut Cursor<'_>) -> Option<Hint> {
+    let start = cursor.at;
+    let tcp = match cursor.peek()? {
+        b't' => cursor.eat(b"tcp ").map(|()| Some(true))?,
+        b'u' => cursor.eat(b"udp ").map(|()| Some(false))?,
+        b'L' => None,
+        _ => return None,
+    };
+    cursor.skip_blanks();
+    let listen = match cursor.peek()? {
+        b'L' => cursor.eat(b"LISTEN ").map(|()| true)?,
+        _ => cursor.eat(b"UNCONN ").map(|()| false)?,
+    };
+    cursor.skip_blanks();
+    cursor.number()?;
+    cursor.blanks()?;
+    cursor.number()?;
+    cursor.eat(b" ")?;
+    Some(Hint { start, len: cursor.at - start, tcp, listen })
 }
 
 /// Whether what follows a row cannot belong to it: the text ends, or a line begins that is no

@@ -26,6 +26,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use super::command::Invocation;
 use super::{CaptureFormat, Transcript};
 use header::Match;
 use row::Shape;
@@ -59,8 +60,67 @@ impl CaptureFormat for Ss {
         }
     }
 
+    fn programs(&self) -> &'static [&'static str] {
+        &["ss"]
+    }
+
+    fn namespace(&self, call: &Invocation) -> Option<String> {
+        net_option(&call.args)
+    }
+
+    fn chatter(&self, line: &str) -> bool {
+        line.starts_with("COLUMNS=")
+    }
+
+    fn tool_error(&self, line: &str) -> bool {
+        // Source: iproute2 lib/libnetlink.c, misc/ss.c.
+        const STARTS: &[&str] = &[
+            "RTNETLINK",
+            "Cannot open netlink socket",
+            "Cannot bind netlink socket",
+            "Cannot send dump request",
+            "Cannot talk to rtnetlink",
+            "Error: ",
+            "EOF on netlink",
+            "Dump was interrupted",
+            "Dump terminated",
+            "netlink receive error",
+            "ss: ",
+            "Failed to open cgroup2",
+            "Failed to find cgroup2 mount",
+            "TCPDIAG answers",
+            "open(\"/proc",
+            "fopen(",
+        ];
+        STARTS.iter().any(|start| line.starts_with(start))
+    }
+
+    fn other_output(&self, line: &str) -> Option<&'static str> {
+        let total = line
+            .strip_prefix("Total: ")
+            .is_some_and(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_digit()));
+        match () {
+            () if total || line.starts_with("Transport Total") => Some("the summary of `ss -s`"),
+            () if line.starts_with("ss utility, iproute2") => Some("the version of ss"),
+            () => None,
+        }
+    }
+
     fn read(&self, transcript: &mut Transcript) {
         let source = Arc::clone(transcript.source());
         reader::Reader::new(transcript, source.text(), true).run();
     }
+}
+
+/// The namespace of `ss -N NAME`.
+fn net_option(args: &[String]) -> Option<String> {
+    args.iter().enumerate().find_map(|(at, arg)| {
+        let value = match arg.strip_prefix("--net") {
+            Some(value) => value.strip_prefix('=').unwrap_or(value),
+            None if arg.starts_with("--") => return None,
+            None => arg.strip_prefix('-')?.split_once('N')?.1,
+        };
+        let next = args.get(at + 1).map_or("", String::as_str);
+        Some(if value.is_empty() { next.to_owned() } else { value.to_owned() })
+    })
 }

@@ -173,7 +173,8 @@ impl<'t, 'a> Reader<'t, 'a> {
         let bytes = self.text.as_bytes();
         let mut at = start;
         let mut signs = self.signs;
-        while let Some(found) = fast::row(bytes, at, builder) {
+        let mut hint = fast::Hint::default();
+        while let Some(found) = fast::row(bytes, at, &mut hint, builder) {
             let transport = match (found.tcp, found.listen) {
                 (Some(true), true) if tcp => Transport::Tcp,
                 (Some(false), false) if udp => Transport::Udp,
@@ -290,7 +291,7 @@ impl<'t, 'a> Reader<'t, 'a> {
             Line::Prompt => {
                 self.end_table();
                 self.end_section();
-                let ours = self.transcript.command(&["ss"]).is_some();
+                let ours = self.transcript.command(&Ss).is_some();
                 self.foreign = self.transcript.typed() && !ours;
             }
             Line::Netns => {
@@ -391,7 +392,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         if columns.is_some_and(|columns| columns.process) {
             self.signs = self.signs.and(Signs::NEW);
         }
-        let calls = self.transcript.commands(&["ss"]);
+        let calls = self.transcript.commands(&Ss);
         let mut calls = calls.into_iter().filter(|(call, _)| coverage::prints_rows(call));
         let asked = match (calls.next(), calls.next()) {
             (Some((call, known)), None) => Some(Asked::new(call, known)),

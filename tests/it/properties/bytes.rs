@@ -150,8 +150,10 @@ fn swallow(bytes: Vec<u8>, policies: &[Policy], options: &Options, colour: bool)
         let run = Run {
             policy,
             warnings: &[],
+            judged_at: jiff::Timestamp::UNIX_EPOCH,
             grade,
             threshold: THRESHOLD,
+            now: None,
             lenient: index % 3 == 0,
             verbose: true,
             quiet: false,

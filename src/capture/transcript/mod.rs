@@ -3,11 +3,23 @@
 //! Every reader of line-oriented tables walks a [`Transcript`]: it reads its own rows and headers and
 //! asks [`Transcript::line`] about every other line. The transcript keeps the command in force, the
 //! network namespace, the host, and the snapshot that is being built.
+//!
+//! What single tools print around their tables is asked of the formats
+//! ([`CaptureFormat::chatter`] and its neighbours); here stands what shells, wrappers and people add.
+
+mod prompt;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(super) use self::prompt::prompt;
+use self::words::{
+    GATHERED, banner_host, bare_command, common_prefix, file_marker, host_of_prefix, is_break,
+    is_chatter, is_gathered, is_tool_error, watched_command,
+};
+pub(super) use self::words::{netns_marker, other_output};
 use super::command::{self, Invocation};
 use super::{Capture, CaptureFormat, CaptureIssue, FORMATS, IssueKind};
 use crate::snapshot::{Builder, Cell, Coverage, Text};
@@ -257,14 +269,14 @@ impl Transcript {
         self.source.slice(line.start..line.end)
     }
 
-    /// The command in force for `programs` (base names), and how it is known: the last one typed, else
-    /// the one given with `--command`.
-    #[must_use]
+    /// The command in force that `format` claims, and how it is known: the last one typed, else the one
+    /// given with `--command`.
     ///
     /// Of several calls on one line (`ss -ltn; ss -lun`) each table takes the next one; where one of
     /// them filters, it is not known which one printed the table, so the filtering one is taken.
-    pub fn command(&self, programs: &[&str]) -> Option<(&Invocation, Known)> {
-        let ours = |call: &Invocation| programs.contains(&call.program.as_str());
+    #[must_use]
+    pub fn command(&self, format: &dyn CaptureFormat) -> Option<(&Invocation, Known)> {
+        let ours = |call: &Invocation| format.claims(call);
         let typed: Vec<&(Invocation, Known)> =
             self.typed.iter().filter(|(call, _)| ours(call)).collect();
         let filtered = typed.iter().find(|(call, _)| call.filter.is_some()).copied();
@@ -275,11 +287,11 @@ impl Transcript {
         })
     }
 
-    /// All calls of `programs` (base names) in force, in the order in which they were typed: those of
-    /// the last prompt, else the one given with `--command`.
+    /// All calls in force that `format` claims, in the order in which they were typed: those of the
+    /// last prompt, else the one given with `--command`.
     #[must_use]
-    pub fn commands(&self, programs: &[&str]) -> Vec<(&Invocation, Known)> {
-        let ours = |call: &&Invocation| programs.contains(&call.program.as_str());
+    pub fn commands(&self, format: &dyn CaptureFormat) -> Vec<(&Invocation, Known)> {
+        let ours = |call: &&Invocation| format.claims(call);
         let typed = self.typed.iter().map(|(call, known)| (call, *known));
         let typed: Vec<_> = typed.filter(|(call, _)| ours(call)).collect();
         match typed.is_empty() {
@@ -331,6 +343,17 @@ impl Transcript {
         let typed = self.typed.get(self.typed_tables).or(self.typed.last());
         let call = typed.map(|(call, _)| call).or(self.given.as_ref());
         [netns, self.file.clone(), call.and_then(|call| call.place.clone())]
+    }
+
+    /// The file that `==> NAME <==` or a like mark names, where the reader of it is not at work.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
+    /// Says of which place, a folder for example, what follows is: tables of one place add up.
+    pub fn set_file(&mut self, place: Option<String>) {
+        self.file = place;
     }
 
     /// Forgets the typed command: its output is over.
@@ -416,6 +439,30 @@ impl Transcript {
         if trimmed.is_empty() {
             return Line::Blank;
         }
+        let told = self
+            .place_line(range, line)
+            .or_else(|| self.failure(range, trimmed))
+            .or_else(|| self.chatter(trimmed))
+            .or_else(|| self.prompt_line(range, line))
+            .or_else(|| self.echo(trimmed));
+        if let Some(told) = told {
+            return told;
+        }
+        if other_output(trimmed).is_some() {
+            return Line::OtherOutput;
+        }
+        let foreign = |other: &&&dyn CaptureFormat| {
+            Some(other.name()) != format.map(CaptureFormat::name) && other.header(line).is_some()
+        };
+        match FORMATS.iter().any(|other| foreign(&other)) {
+            true => Line::OtherFormat,
+            false => Line::Unknown,
+        }
+    }
+
+    /// A line that says where what follows is from: a host, a file, a namespace.
+    fn place_line(&mut self, range: LineRange, line: &str) -> Option<Line> {
+        let trimmed = line.trim();
         if let Some(host) = self.banner(range).map(str::to_owned) {
             let met = self.host(&host, true);
             let state = trimmed.split_once(" | ").map_or("", |(_, state)| state);
@@ -427,27 +474,30 @@ impl Transcript {
                     "the command failed on this host",
                 );
             }
-            return met;
+            return Some(met);
         }
         if let Some(name) = file_marker(trimmed) {
             // What was typed showed files, not sockets.
             self.file = Some(name.to_owned());
             self.typed.clear();
-            return Line::Netns;
+            return Some(Line::Netns);
         }
-        if let Some(name) = netns_marker(trimmed) {
-            let start = range.start + (name.as_ptr() as usize - line.as_ptr() as usize);
-            let at = crate::snapshot::At::new(start..start + name.len());
-            self.netns = Some(self.builder.text(at));
-            return Line::Netns;
-        }
+        let name = netns_marker(trimmed)?;
+        let start = range.start + (name.as_ptr() as usize - line.as_ptr() as usize);
+        let at = crate::snapshot::At::new(start..start + name.len());
+        self.netns = Some(self.builder.text(at));
+        Some(Line::Netns)
+    }
+
+    /// A line that says that something could not be read, or is not all here.
+    fn failure(&mut self, range: LineRange, trimmed: &str) -> Option<Line> {
         if is_tool_error(trimmed) {
             self.issue(
                 IssueKind::ToolError,
                 range.start..range.end,
                 "the tool said that it could not read something",
             );
-            return Line::ToolError;
+            return Some(Line::ToolError);
         }
         if trimmed.starts_with(['{', '[']) && trimmed.contains("\"socklint/snapshot/") {
             self.issue(
@@ -455,73 +505,76 @@ impl Transcript {
                 range.start..range.end,
                 "a snapshot stands among other text",
             );
-            return Line::OtherOutput;
+            return Some(Line::OtherOutput);
         }
-        let ours = |(call, _): &(Invocation, _)| matches!(call.program.as_str(), "ss" | "netstat");
-        if is_break(trimmed) && (self.typed.is_empty() || self.typed.iter().any(ours)) {
+        if is_break(trimmed) && (self.typed.is_empty() || self.typed_ours()) {
             self.issue(
                 IssueKind::ToolError,
                 range.start..range.end,
                 "the output ends here, or something was left out",
             );
-            return Line::ToolError;
+            return Some(Line::ToolError);
         }
-        if is_chatter(trimmed) {
-            if let Some(command) = watched_command(trimmed) {
-                self.typed_tables = 0;
-                self.typed = command::parse(command)
-                    .into_iter()
-                    .map(|call| (Invocation { watched: true, ..call }, Known::Proven))
-                    .collect();
-            }
-            return Line::Chatter;
+        None
+    }
+
+    /// Text around tables; that of watch(1) names a command.
+    fn chatter(&mut self, trimmed: &str) -> Option<Line> {
+        if !is_chatter(trimmed) {
+            return None;
         }
-        if let Some(prompt) = prompt(line) {
-            let (host, root) = (prompt.host, prompt.root);
-            let typed = prompt.command.to_owned();
-            if host.is_some_and(|host| self.host(host, false) == Line::OtherHost) {
-                return Line::OtherHost;
-            }
-            if FORMATS.iter().any(|format| format.row(&typed).is_some()) {
-                self.issue(
-                    IssueKind::RowUnread,
-                    range.start..range.end,
-                    "a row stands behind the mark of a prompt or a comment",
-                );
-            }
+        if let Some(command) = watched_command(trimmed) {
             self.typed_tables = 0;
-            self.typed = command::parse(&typed)
+            self.typed = command::parse(command)
                 .into_iter()
-                .map(|call| (Invocation { root: call.root || root, ..call }, Known::Proven))
+                .map(|call| (Invocation { watched: true, ..call }, Known::Proven))
                 .collect();
-            if !typed.trim().is_empty()
-                && self.builder.snapshot().origin.command.is_none()
-                && self
-                    .typed
-                    .iter()
-                    .any(|(call, _)| matches!(call.program.as_str(), "ss" | "netstat"))
-            {
-                self.builder.snapshot_mut().origin.command = Some(typed.trim().to_owned());
-            }
-            return Line::Prompt;
         }
-        if let Some(call) = bare_command(trimmed) {
-            if self.typed.iter().all(|(known, _)| known.program != call.program) {
-                self.typed_tables = 0;
-                self.typed = vec![(call, Known::Presumed)];
-            }
-            return Line::Prompt;
+        Some(Line::Chatter)
+    }
+
+    /// A prompt, with what was typed at it.
+    fn prompt_line(&mut self, range: LineRange, line: &str) -> Option<Line> {
+        let prompt = prompt(line)?;
+        let (host, root) = (prompt.host, prompt.root);
+        let typed = prompt.command.to_owned();
+        if host.is_some_and(|host| self.host(host, false) == Line::OtherHost) {
+            return Some(Line::OtherHost);
         }
-        if other_output(trimmed).is_some() {
-            return Line::OtherOutput;
+        if FORMATS.iter().any(|format| format.row(&typed).is_some()) {
+            self.issue(
+                IssueKind::RowUnread,
+                range.start..range.end,
+                "a row stands behind the mark of a prompt or a comment",
+            );
         }
-        let foreign = |other: &&&dyn CaptureFormat| {
-            Some(other.name()) != format.map(CaptureFormat::name) && other.header(line).is_some()
-        };
-        if FORMATS.iter().find(foreign).is_some() {
-            return Line::OtherFormat;
+        self.typed_tables = 0;
+        self.typed = command::parse(&typed)
+            .into_iter()
+            .map(|call| (Invocation { root: call.root || root, ..call }, Known::Proven))
+            .collect();
+        if !typed.trim().is_empty()
+            && self.builder.snapshot().origin.command.is_none()
+            && self.typed_ours()
+        {
+            self.builder.snapshot_mut().origin.command = Some(typed.trim().to_owned());
         }
-        Line::Unknown
+        Some(Line::Prompt)
+    }
+
+    /// Whether a call of a tool whose output some format reads was typed.
+    fn typed_ours(&self) -> bool {
+        self.typed.iter().any(|(call, _)| FORMATS.iter().any(|format| format.claims(call)))
+    }
+
+    /// A command without a prompt.
+    fn echo(&mut self, trimmed: &str) -> Option<Line> {
+        let call = bare_command(trimmed)?;
+        if self.typed.iter().all(|(known, _)| known.program != call.program) {
+            self.typed_tables = 0;
+            self.typed = vec![(call, Known::Presumed)];
+        }
+        Some(Line::Prompt)
     }
 
     /// Takes note of the host that the text names; [`Line::OtherHost`] when it is another one than
@@ -569,369 +622,5 @@ impl Coverage {
             }
         }
         coverage
-    }
-}
-
-/// A prefix that stands before every line: `node7: ` (clush, pdsh), `> ` (mail quotes), `web01 | `.
-fn common_prefix(text: &str) -> &str {
-    let lines = || text.lines().filter(|line| !line.trim().is_empty()).take(200);
-    let Some(first) = lines().next() else { return "" };
-    let candidate = if let Some(rest) = first.strip_prefix('>') {
-        let quotes = 1 + rest.len() - rest.trim_start_matches(['>', ' ']).len();
-        first.get(..quotes).unwrap_or_default()
-    } else {
-        let end = first.find([' ', '\t']).unwrap_or(first.len());
-        let word = first.get(..end).unwrap_or_default();
-        let after = first.get(end..).unwrap_or_default();
-        let blanks = after.len() - after.trim_start_matches(' ').len();
-        let host = |name: &str| !name.is_empty() && !name.contains([':', '/', '@', '$', '#']);
-        if word.strip_suffix(':').is_some_and(host) {
-            first.get(..end + blanks.min(1)).unwrap_or_default()
-        } else if host(word) && after.trim_start().starts_with("| ") && !first.ends_with(">>") {
-            let bar = first.find("| ").unwrap_or_default();
-            first.get(..bar + 2).unwrap_or_default()
-        } else {
-            ""
-        }
-    };
-    let bare = candidate.trim_end();
-    let all = lines().all(|line| line.starts_with(candidate) || line == bare);
-    if all && lines().count() > 1 { candidate } else { "" }
-}
-
-/// The host that a common prefix names.
-fn host_of_prefix(prefix: &str) -> Option<&str> {
-    let name = prefix.trim_end().trim_end_matches([':', '|']).trim();
-    (!name.is_empty() && !name.starts_with('>')).then_some(name)
-}
-
-/// `web01 | CHANGED | rc=0 >>` and `web01 | UNREACHABLE! => {`, as `ansible` prints before each host's
-/// output.
-fn banner_host(line: &str) -> Option<&str> {
-    let (host, rest) = line.split_once(" | ")?;
-    let known = ["CHANGED", "SUCCESS", "FAILED", "UNREACHABLE", "SKIPPED"];
-    let state = rest.split([' ', '!']).next().unwrap_or_default();
-    ((rest.ends_with(">>") || rest.ends_with("=> {"))
-        && known.contains(&state)
-        && !host.is_empty()
-        && !host.contains(' '))
-    .then_some(host)
-}
-
-/// The line above and below the names of hosts in `clush -b` and `dshbak`.
-const GATHERED: &str = "---------------";
-
-/// Whether a text can be the name of a host or of several: `db1`, `db[2-4] (3)`.
-fn is_gathered(text: &str) -> bool {
-    let name = match text.rsplit_once(" (") {
-        Some((name, count)) if count.ends_with(')') => name,
-        _ => text,
-    };
-    !name.is_empty() && !name.contains(char::is_whitespace)
-}
-
-/// The name in `==> NAME <==`, as head(1) and tail(1) print before each of several files. Each may be of
-/// another host.
-fn file_marker(line: &str) -> Option<&str> {
-    line.strip_prefix("==> ")?.strip_suffix(" <==")
-}
-
-/// The name in `netns: NAME`. Source: iproute2, ip/ipnetns.c `on_netns_exec`.
-pub(super) fn netns_marker(line: &str) -> Option<&str> {
-    let name = line.strip_prefix("netns: ")?;
-    (!name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
-}
-
-/// Lines on standard error of ss and netstat that mean that a table was not, or not wholly, read.
-/// Sources: iproute2 lib/libnetlink.c, misc/ss.c; net-tools netstat.c.
-fn is_tool_error(line: &str) -> bool {
-    const STARTS: &[&str] = &[
-        "RTNETLINK",
-        "Cannot open netlink socket",
-        "Cannot bind netlink socket",
-        "Cannot send dump request",
-        "Cannot talk to rtnetlink",
-        "Error: ",
-        "EOF on netlink",
-        "Dump was interrupted",
-        "Dump terminated",
-        "netlink receive error",
-        "warning, got bogus",
-        "netstat: ",
-        "ss: ",
-        "Failed to open cgroup2",
-        "Failed to find cgroup2 mount",
-        "TCPDIAG answers",
-        "open(\"/proc",
-        "/proc/net/",
-        "fopen(",
-    ];
-    STARTS.iter().any(|start| line.starts_with(start))
-        || line.contains("no support for `")
-        || line.ends_with(": command not found")
-        || line.ends_with(": not found")
-}
-
-/// Whether a line says that the output before it ended early, that some of it was left out by whoever
-/// copied it, or that a system call failed. Sources: strsignal(3), strerror(3), ssh(1), less(1), more(1).
-fn is_break(line: &str) -> bool {
-    const WHOLE: &[&str] = &[
-        "Killed",
-        "Terminated",
-        "Aborted",
-        "Hangup",
-        "Quit",
-        "Alarm clock",
-        "Broken pipe",
-        "[...]",
-        "(...)",
-        "<...>",
-        "\u{2026}",
-        "[\u{2026}]",
-        "<snip>",
-        "[snip]",
-        "(snip)",
-        "(END)",
-    ];
-    const STARTS: &[&str] = &[
-        "^C",
-        "^Z",
-        "^\\",
-        "--More--",
-        "Segmentation fault",
-        "Bus error",
-        "client_loop: ",
-        "packet_write_wait: ",
-        "ssh: ",
-        "kex_exchange_identification: ",
-        "ssh_exchange_identification: ",
-        "Host key verification failed",
-        "Permission denied",
-        "Timeout, server",
-        "Read from remote host",
-        "command terminated with",
-        "timeout: ",
-    ];
-    const ENDS: &[&str] = &[
-        ": Permission denied",
-        ": Operation not permitted",
-        ": Operation not supported",
-        ": Protocol not supported",
-        ": Address family not supported by protocol",
-        ": No such file or directory",
-        ": Cannot allocate memory",
-        ": Device or resource busy",
-        ": Interrupted system call",
-        ": Input/output error",
-        ": Connection refused",
-        ": Connection timed out",
-        ": Connection reset by peer",
-        ": No route to host",
-        ": Broken pipe",
-        "(core dumped)",
-        "closed by remote host.",
-    ];
-    let text = line.trim_matches(['[', ']', '(', ')', '<', '>', '.', ' ']);
-    let paged = line
-        .strip_prefix("lines ")
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    WHOLE.contains(&line)
-        || STARTS.iter().any(|start| line.starts_with(start))
-        || ENDS.iter().any(|end| line.ends_with(end))
-        || paged
-        || line.len() > 2 && line.bytes().all(|byte| byte == b'.')
-        || line.len() < 80
-            && ["truncated", "omitted", "more lines", "snipped"]
-                .iter()
-                .any(|word| text.ends_with(word))
-}
-
-/// Text around tables that carries no row.
-fn is_chatter(line: &str) -> bool {
-    const STARTS: &[&str] = &[
-        "[sudo] ",
-        "Password:",
-        "password for ",
-        "(Not all processes could be identified",
-        "will not be shown, you would have to be root",
-        "(No info could be read for \"-p\"",
-        "Every ",
-        "Script started on ",
-        "Script done on ",
-        "Last login:",
-        "Connection to ",
-        "Shared connection to ",
-        "Defaulted container ",
-        "Warning: Permanently added ",
-        "Pseudo-terminal will not be allocated",
-        "```",
-        "~~~",
-        "sudo: unable to resolve host",
-        "total 0",
-        "COLUMNS=",
-    ];
-    STARTS.iter().any(|start| line.starts_with(start))
-        || (line.starts_with('\u{FF08}') || line.starts_with("root ") && line.ends_with('\u{FF09}'))
-        || line.chars().all(|c| matches!(c, '-' | '=' | '_' | '*' | '#' | '.')) && line.len() > 2
-}
-
-/// The command of `Every 2.0s: ss -tln    host: date`, as watch(1) prints it.
-fn watched_command(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("Every ")?.split_once(": ")?.1;
-    Some(rest.split("  ").next().unwrap_or(rest).trim())
-}
-
-/// Output that is known to be no list of sockets: what it is.
-#[must_use]
-pub(super) fn other_output(line: &str) -> Option<&'static str> {
-    Some(match () {
-        () if line
-            .strip_prefix("Total: ")
-            .is_some_and(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_digit())) =>
-        {
-            "the summary of `ss -s`"
-        }
-        () if line.starts_with("Transport Total") => "the summary of `ss -s`",
-        () if line.starts_with("Kernel Interface table") => "an interface table",
-        () if line.starts_with("Iface ") => "an interface table",
-        () if line.starts_with("Kernel IP routing table") => "a routing table",
-        () if line.starts_with("Kernel IPv6 routing table") => "a routing table",
-        () if line.starts_with("Destination ") && line.contains("Gateway") => "a routing table",
-        () if line.starts_with("IPv6/IPv4 Group Memberships") => "a list of multicast groups",
-        () if line == "Ip:" || line == "Tcp:" || line == "Icmp:" || line == "Udp:" => {
-            "protocol statistics"
-        }
-        () if line.starts_with("usage: netstat") || line.starts_with("Usage: ss ") => "usage text",
-        () if line.starts_with("Usage:") || line.starts_with("usage:") => "usage text",
-        () if line.starts_with("ss utility, iproute2") => "the version of ss",
-        () if line.starts_with("net-tools ") => "the version of netstat",
-        () if line.starts_with("NS TYPE ") => "a list of namespaces",
-        _ => return None,
-    })
-}
-
-/// A line that is nothing but a call of ss or netstat, as an echo of what was typed.
-fn bare_command(line: &str) -> Option<Invocation> {
-    let calls = command::parse(line);
-    let call = calls.into_iter().find(|call| matches!(call.program.as_str(), "ss" | "netstat"))?;
-    let shaped = call
-        .args
-        .iter()
-        .all(|arg| arg.starts_with('-') || arg.chars().all(|c| c.is_ascii_lowercase()));
-    (shaped && line.len() < 200).then_some(call)
-}
-
-/// Takes a prompt off a line: `$ `, `# `, `user@host:~$ `, `[user@host dir]# `, `/ # `, `❯ `, `➜ `,
-/// `PS C:\> `, `host# `; markdown escapes in it are read through.
-#[must_use]
-pub(super) fn prompt(line: &str) -> Option<Prompt<'_>> {
-    let line = line.trim_start();
-    let mark = |c: char| matches!(c, '$' | '#' | '%' | '❯' | '➜' | 'λ');
-    let found = |head: &str, mark: char, command| {
-        let host = prompt_host(head);
-        Some(Prompt { host: host.and_then(|host| line.get(host)), root: mark == '#', command })
-    };
-    if let Some(rest) = line.strip_prefix("PS ")
-        && let Some((_, command)) = rest.split_once("> ")
-    {
-        return Some(Prompt { host: None, root: false, command: command.trim() });
-    }
-    for (at, c) in line.char_indices().take(120) {
-        if !mark(c) {
-            continue;
-        }
-        let after = line.get(at + c.len_utf8()..).unwrap_or_default();
-        if !(after.is_empty() || after.starts_with(' ')) {
-            continue;
-        }
-        let head = line.get(..at).unwrap_or_default();
-        let plain = head.trim_end().trim_end_matches('\\');
-        // A prompt is short and names a user, a place or nothing; a sentence or a row does not.
-        let looks = plain.is_empty()
-            || plain.ends_with([']', ')', '~', '/', '>'])
-            || plain.contains('@') && plain.split_whitespace().count() <= 3
-            || plain.starts_with(['/', '~', '(']) && plain.split_whitespace().count() <= 2
-            || !plain.contains(char::is_whitespace) && !plain.contains('"') && plain.len() <= 40;
-        if !looks {
-            return None;
-        }
-        // `➜  ~ cmd` names the place after the mark.
-        return found(head, c, after.trim());
-    }
-    None
-}
-
-/// Range of the host name in what stands before a prompt's mark.
-fn prompt_host(head: &str) -> Option<Range<usize>> {
-    let at = head.find('@')?;
-    let start = at + 1;
-    let rest = head.get(start..)?;
-    let len = rest
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')))
-        .unwrap_or(rest.len());
-    (len > 0).then_some(start..start + len)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prompts() {
-        for (line, host, root, command) in [
-            ("$ ss -ltn", None, false, "ss -ltn"),
-            ("# ss -ltn", None, true, "ss -ltn"),
-            ("root@vagrant:~# ss  -ntlp", Some("vagrant"), true, "ss  -ntlp"),
-            ("mike@host2:~$ ss -tulwn", Some("host2"), false, "ss -tulwn"),
-            (
-                "[root@localhost vagrant]# semodule -l | grep nginx",
-                Some("localhost"),
-                true,
-                "semodule -l | grep nginx",
-            ),
-            ("[chenchen@dev3_10.211.21.18 ~]$ ", Some("dev3_10.211.21.18"), false, ""),
-            ("/ # netstat -tulpn", None, true, "netstat -tulpn"),
-            (
-                "david\\@david-vm-ether:\\~\\$ netstat -tnlp",
-                Some("david-vm-ether"),
-                false,
-                "netstat -tnlp",
-            ),
-            ("PS C:\\> netstat -ano", None, false, "netstat -ano"),
-            ("❯ ss -ltn", None, false, "ss -ltn"),
-            ("web01$ ss -ltn", None, false, "ss -ltn"),
-        ] {
-            let found = prompt(line).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!((found.host, found.root, found.command), (host, root, command), "{line}");
-        }
-        for line in [
-            "tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:((\"a # b\",pid=1,fd=3))",
-            "tcp   0  0 0.0.0.0:22  0.0.0.0:*  LISTEN  485/sshd -D # x",
-            "this costs 5 $ or so",
-            "Netid State",
-        ] {
-            assert_eq!(prompt(line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn prefixes() {
-        assert_eq!(common_prefix("node7: a\nnode7: b\n"), "node7: ");
-        assert_eq!(common_prefix("> a\n> b\n>\n"), "> ");
-        assert_eq!(common_prefix("node7: a\nb\n"), "");
-        assert_eq!(common_prefix("tcp a\ntcp b\n"), "");
-        assert_eq!(host_of_prefix("node7: "), Some("node7"));
-        assert_eq!(host_of_prefix("> "), None);
-    }
-
-    #[test]
-    fn banners_and_markers() {
-        assert_eq!(banner_host("web01 | CHANGED | rc=0 >>"), Some("web01"));
-        assert_eq!(banner_host("a | b"), None);
-        assert_eq!(netns_marker("netns: red"), Some("red"));
-        assert_eq!(
-            watched_command("Every 2.0s: netstat -ntlpu      Tue May  3 15:56:11 2022"),
-            Some("netstat -ntlpu")
-        );
     }
 }

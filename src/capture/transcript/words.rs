@@ -1,0 +1,238 @@
+//! What shells, wrappers, pagers and people put around tables, told by its words.
+
+use crate::capture::FORMATS;
+use crate::capture::command::{self, Invocation};
+
+/// A prefix that stands before every line: `node7: ` (clush, pdsh), `> ` (mail quotes), `web01 | `.
+pub(super) fn common_prefix(text: &str) -> &str {
+    let lines = || text.lines().filter(|line| !line.trim().is_empty()).take(200);
+    let Some(first) = lines().next() else { return "" };
+    let candidate = if let Some(rest) = first.strip_prefix('>') {
+        let quotes = 1 + rest.len() - rest.trim_start_matches(['>', ' ']).len();
+        first.get(..quotes).unwrap_or_default()
+    } else {
+        let end = first.find([' ', '\t']).unwrap_or(first.len());
+        let word = first.get(..end).unwrap_or_default();
+        let after = first.get(end..).unwrap_or_default();
+        let blanks = after.len() - after.trim_start_matches(' ').len();
+        let host = |name: &str| !name.is_empty() && !name.contains([':', '/', '@', '$', '#']);
+        if word.strip_suffix(':').is_some_and(host) {
+            first.get(..end + blanks.min(1)).unwrap_or_default()
+        } else if host(word) && after.trim_start().starts_with("| ") && !first.ends_with(">>") {
+            let bar = first.find("| ").unwrap_or_default();
+            first.get(..bar + 2).unwrap_or_default()
+        } else {
+            ""
+        }
+    };
+    let bare = candidate.trim_end();
+    let all = lines().all(|line| line.starts_with(candidate) || line == bare);
+    if all && lines().count() > 1 { candidate } else { "" }
+}
+
+/// The host that a common prefix names.
+pub(super) fn host_of_prefix(prefix: &str) -> Option<&str> {
+    let name = prefix.trim_end().trim_end_matches([':', '|']).trim();
+    (!name.is_empty() && !name.starts_with('>')).then_some(name)
+}
+
+/// `web01 | CHANGED | rc=0 >>` and `web01 | UNREACHABLE! => {`, as `ansible` prints before each host's
+/// output.
+pub(super) fn banner_host(line: &str) -> Option<&str> {
+    let (host, rest) = line.split_once(" | ")?;
+    let known = ["CHANGED", "SUCCESS", "FAILED", "UNREACHABLE", "SKIPPED"];
+    let state = rest.split([' ', '!']).next().unwrap_or_default();
+    ((rest.ends_with(">>") || rest.ends_with("=> {"))
+        && known.contains(&state)
+        && !host.is_empty()
+        && !host.contains(' '))
+    .then_some(host)
+}
+
+/// The line above and below the names of hosts in `clush -b` and `dshbak`.
+pub(super) const GATHERED: &str = "---------------";
+
+/// Whether a text can be the name of a host or of several: `db1`, `db[2-4] (3)`.
+pub(super) fn is_gathered(text: &str) -> bool {
+    let name = match text.rsplit_once(" (") {
+        Some((name, count)) if count.ends_with(')') => name,
+        _ => text,
+    };
+    !name.is_empty() && !name.contains(char::is_whitespace)
+}
+
+/// The name in `==> NAME <==`, as head(1) and tail(1) print before each of several files. Each may be of
+/// another host.
+pub(super) fn file_marker(line: &str) -> Option<&str> {
+    line.strip_prefix("==> ")?.strip_suffix(" <==")
+}
+
+/// The name in `netns: NAME`. Source: iproute2, ip/ipnetns.c `on_netns_exec`.
+pub(in crate::capture) fn netns_marker(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("netns: ")?;
+    (!name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
+}
+
+/// Lines on standard error that mean that a table was not, or not wholly, read.
+pub(super) fn is_tool_error(line: &str) -> bool {
+    FORMATS.iter().any(|format| format.tool_error(line))
+        || line.ends_with(": command not found")
+        || line.ends_with(": not found")
+}
+
+/// Whether a line says that the output before it ended early, that some of it was left out by whoever
+/// copied it, or that a system call failed. Sources: strsignal(3), strerror(3), ssh(1), less(1), more(1).
+pub(super) fn is_break(line: &str) -> bool {
+    const WHOLE: &[&str] = &[
+        "Killed",
+        "Terminated",
+        "Aborted",
+        "Hangup",
+        "Quit",
+        "Alarm clock",
+        "Broken pipe",
+        "[...]",
+        "(...)",
+        "<...>",
+        "\u{2026}",
+        "[\u{2026}]",
+        "<snip>",
+        "[snip]",
+        "(snip)",
+        "(END)",
+    ];
+    const STARTS: &[&str] = &[
+        "^C",
+        "^Z",
+        "^\\",
+        "--More--",
+        "Segmentation fault",
+        "Bus error",
+        "client_loop: ",
+        "packet_write_wait: ",
+        "ssh: ",
+        "kex_exchange_identification: ",
+        "ssh_exchange_identification: ",
+        "Host key verification failed",
+        "Permission denied",
+        "Timeout, server",
+        "Read from remote host",
+        "command terminated with",
+        "timeout: ",
+    ];
+    const ENDS: &[&str] = &[
+        ": Permission denied",
+        ": Operation not permitted",
+        ": Operation not supported",
+        ": Protocol not supported",
+        ": Address family not supported by protocol",
+        ": No such file or directory",
+        ": Cannot allocate memory",
+        ": Device or resource busy",
+        ": Interrupted system call",
+        ": Input/output error",
+        ": Connection refused",
+        ": Connection timed out",
+        ": Connection reset by peer",
+        ": No route to host",
+        ": Broken pipe",
+        "(core dumped)",
+        "closed by remote host.",
+    ];
+    let text = line.trim_matches(['[', ']', '(', ')', '<', '>', '.', ' ']);
+    let paged = line
+        .strip_prefix("lines ")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    WHOLE.contains(&line)
+        || STARTS.iter().any(|start| line.starts_with(start))
+        || ENDS.iter().any(|end| line.ends_with(end))
+        || paged
+        || line.len() > 2 && line.bytes().all(|byte| byte == b'.')
+        || line.len() < 80
+            && ["truncated", "omitted", "more lines", "snipped"]
+                .iter()
+                .any(|word| text.ends_with(word))
+}
+
+/// Text around tables that carries no row.
+pub(super) fn is_chatter(line: &str) -> bool {
+    const STARTS: &[&str] = &[
+        "[sudo] ",
+        "Password:",
+        "password for ",
+        "Every ",
+        "Script started on ",
+        "Script done on ",
+        "Last login:",
+        "Connection to ",
+        "Shared connection to ",
+        "Defaulted container ",
+        "Warning: Permanently added ",
+        "Pseudo-terminal will not be allocated",
+        "```",
+        "~~~",
+        "sudo: unable to resolve host",
+        "total 0",
+    ];
+    STARTS.iter().any(|start| line.starts_with(start))
+        || FORMATS.iter().any(|format| format.chatter(line))
+        || line.chars().all(|c| matches!(c, '-' | '=' | '_' | '*' | '#' | '.')) && line.len() > 2
+}
+
+/// The command of `Every 2.0s: ss -tln    host: date`, as watch(1) prints it.
+pub(super) fn watched_command(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("Every ")?.split_once(": ")?.1;
+    Some(rest.split("  ").next().unwrap_or(rest).trim())
+}
+
+/// Output that is known to be no list of sockets: what it is.
+#[must_use]
+pub(in crate::capture) fn other_output(line: &str) -> Option<&'static str> {
+    let told = FORMATS.iter().find_map(|format| format.other_output(line));
+    told.or_else(|| {
+        Some(match () {
+            () if line.starts_with("Usage:") || line.starts_with("usage:") => "usage text",
+            () if line.starts_with("NS TYPE ") => "a list of namespaces",
+            () => return None,
+        })
+    })
+}
+
+/// A line that is nothing but a call of a tool whose output some format reads, as an echo of what was
+/// typed.
+pub(super) fn bare_command(line: &str) -> Option<Invocation> {
+    if line.len() >= 200 {
+        return None;
+    }
+    let mut calls = command::parse(line).into_iter();
+    calls.find_map(|call| {
+        let format = FORMATS.iter().find(|format| format.claims(&call))?;
+        format.echoes(&call).then_some(call)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes() {
+        assert_eq!(common_prefix("node7: a\nnode7: b\n"), "node7: ");
+        assert_eq!(common_prefix("> a\n> b\n>\n"), "> ");
+        assert_eq!(common_prefix("node7: a\nb\n"), "");
+        assert_eq!(common_prefix("tcp a\ntcp b\n"), "");
+        assert_eq!(host_of_prefix("node7: "), Some("node7"));
+        assert_eq!(host_of_prefix("> "), None);
+    }
+
+    #[test]
+    fn banners_and_markers() {
+        assert_eq!(banner_host("web01 | CHANGED | rc=0 >>"), Some("web01"));
+        assert_eq!(banner_host("a | b"), None);
+        assert_eq!(netns_marker("netns: red"), Some("red"));
+        assert_eq!(
+            watched_command("Every 2.0s: netstat -ntlpu      Tue May  3 15:56:11 2022"),
+            Some("netstat -ntlpu")
+        );
+    }
+}
