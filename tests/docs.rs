@@ -24,6 +24,7 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/codes.md", include_str!("../docs/codes.md")),
     ("docs/controls.md", include_str!("../docs/controls.md")),
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
+    ("docs/live.md", include_str!("../docs/live.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),
     ("docs/formats/ss.md", include_str!("../docs/formats/ss.md")),
     ("docs/formats/netstat.md", include_str!("../docs/formats/netstat.md")),
