@@ -23,12 +23,22 @@ const PAGES: &[(&str, &str)] = &[
     ("SECURITY.md", include_str!("../SECURITY.md")),
     ("docs/codes.md", include_str!("../docs/codes.md")),
     ("docs/controls.md", include_str!("../docs/controls.md")),
+    ("docs/reports/audit.md", include_str!("../docs/reports/audit.md")),
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
     ("docs/live.md", include_str!("../docs/live.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),
     ("docs/formats/ss.md", include_str!("../docs/formats/ss.md")),
     ("docs/formats/netstat.md", include_str!("../docs/formats/netstat.md")),
     ("docs/formats/snapshot.md", include_str!("../docs/formats/snapshot.md")),
+    ("docs/formats/ansible.md", include_str!("../docs/formats/ansible.md")),
+    ("docs/formats/docker.md", include_str!("../docs/formats/docker.md")),
+    ("docs/formats/goss.md", include_str!("../docs/formats/goss.md")),
+    ("docs/formats/inspec.md", include_str!("../docs/formats/inspec.md")),
+    ("docs/formats/jc.md", include_str!("../docs/formats/jc.md")),
+    ("docs/formats/lynis.md", include_str!("../docs/formats/lynis.md")),
+    ("docs/formats/masscan.md", include_str!("../docs/formats/masscan.md")),
+    ("docs/formats/nmap.md", include_str!("../docs/formats/nmap.md")),
+    ("docs/formats/osquery.md", include_str!("../docs/formats/osquery.md")),
 ];
 
 /// The text of a page; a checkout may have put other line ends into it.
@@ -175,6 +185,15 @@ fn pages_of_formats_show_what_the_program_prints() {
         ("docs/formats/ss.md", "docs/formats/ss.md", "db1.txt"),
         ("docs/formats/netstat.md", "docs/formats/netstat.md", "web1.txt"),
         ("docs/formats/snapshot.md", "docs/formats/netstat.md", "web1.txt"),
+        ("docs/formats/ansible.md", "docs/formats/ansible.md", "web1.json"),
+        ("docs/formats/docker.md", "docs/formats/docker.md", "dock1.txt"),
+        ("docs/formats/goss.md", "docs/formats/goss.md", "goss.yaml"),
+        ("docs/formats/inspec.md", "docs/formats/inspec.md", "web1.json"),
+        ("docs/formats/jc.md", "docs/formats/jc.md", "web1.json"),
+        ("docs/formats/lynis.md", "docs/formats/lynis.md", "web1.dat"),
+        ("docs/formats/masscan.md", "docs/formats/masscan.md", "scan.txt"),
+        ("docs/formats/nmap.md", "docs/formats/nmap.md", "scan.txt"),
+        ("docs/formats/osquery.md", "docs/formats/osquery.md", "edge1.txt"),
     ] {
         let directory = tempfile::tempdir().expect("a directory");
         let text = page(capture);

@@ -14,6 +14,8 @@ pub enum CliErrorKind {
     NoEvidence,
     /// A file that cannot be read.
     Unreadable,
+    /// An input that is larger than any evidence.
+    Limit,
     /// A report that cannot be written.
     Unwritable,
     /// A policy of which no rule is asked.
@@ -32,6 +34,7 @@ impl CliErrorKind {
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
+        Self::Limit,
         Self::Unwritable,
         Self::NoRule,
         Self::Strict,
@@ -46,6 +49,7 @@ impl CliErrorKind {
             Self::Usage => "socklint::cli::usage",
             Self::NoEvidence => "socklint::cli::no_evidence",
             Self::Unreadable => "socklint::cli::unreadable",
+            Self::Limit => "socklint::cli::limit",
             Self::Unwritable => "socklint::cli::unwritable",
             Self::NoRule => "socklint::cli::no_rule",
             Self::Strict => "socklint::cli::strict",
@@ -92,6 +96,10 @@ impl CliError {
             format!("`{path}` cannot be written: {fault}"),
             "look at the path and its permissions; nothing was left half-written",
         )
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(super) fn shown(&self) -> Shown {

@@ -6,6 +6,7 @@
 //! itself (or into a small pool, where the evidence escapes or breaks them), so that a row costs no
 //! allocation.
 
+mod adopt;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod builder;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
+pub use adopt::Adopted;
 pub use builder::Builder;
 pub use coverage::{Cell, Coverage};
 
@@ -260,6 +262,8 @@ pub struct Socket {
     pub transport: Transport,
     /// The transport is told by the layout only.
     pub transport_inferred: bool,
+    /// The transport is not told: [`Socket::transport`] is the likeliest one and counts for nothing.
+    pub transport_unknown: bool,
     /// The row is of the MPTCP table: the same exposure as the TCP row that stands beside it.
     pub mptcp: bool,
     /// The port was read from a service name.
@@ -297,6 +301,7 @@ impl Socket {
         Self {
             transport,
             transport_inferred: false,
+            transport_unknown: false,
             mptcp: false,
             port_resolved: false,
             address: Address::Missing(Missing::AddressNotShown),
@@ -507,6 +512,8 @@ pub struct Snapshot {
     pub interfaces: Option<Vec<Interface>>,
     /// Network namespaces beside the first, where the evidence tells of them.
     pub namespaces: Vec<Namespace>,
+    /// Ports that a scan asked for, by transport, as the scanner writes them: `22,80,8000-8010`.
+    pub scanned: BTreeMap<String, String>,
     /// Sysctls of the network, in the first network namespace, by name: `net.ipv6.bindv6only`.
     pub sysctls: BTreeMap<String, String>,
     sockets: Vec<Socket>,

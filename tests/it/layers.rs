@@ -19,6 +19,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("audit", 8),
     ("live", 8),
     ("controls", 9),
+    ("evidence", 8),
     ("explain", 9),
     ("listing", 9),
     ("report", 10),

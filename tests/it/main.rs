@@ -3,11 +3,15 @@
 #![expect(clippy::string_slice, reason = "a test that slices wrongly should fail")]
 
 #[cfg(test)]
+mod auditors;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
 mod controls;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod drafts;
 #[cfg(test)]
@@ -27,6 +31,10 @@ mod live;
 mod policy_tests;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod seeds;
+#[cfg(test)]
+mod reports;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
