@@ -30,7 +30,7 @@ pub enum CliErrorKind {
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
