@@ -12,6 +12,7 @@ use socklint::cli::CliErrorKind;
 use socklint::policy::condition::KEYS;
 use socklint::policy::packs::PACKS;
 use socklint::policy::{PolicyErrorKind, load};
+use socklint::report::REPORTERS;
 use socklint::source::SourceFile;
 use socklint::suite::{self, SuiteFinding};
 
@@ -27,6 +28,7 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
     ("docs/live.md", include_str!("../docs/live.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),
+    ("docs/reports.md", include_str!("../docs/reports.md")),
     ("docs/formats/ss.md", include_str!("../docs/formats/ss.md")),
     ("docs/formats/netstat.md", include_str!("../docs/formats/netstat.md")),
     ("docs/formats/snapshot.md", include_str!("../docs/formats/snapshot.md")),
@@ -202,5 +204,16 @@ fn pages_of_formats_show_what_the_program_prints() {
         #[expect(clippy::disallowed_methods, reason = "the program under test reads it")]
         std::fs::write(directory.path().join(evidence), body).expect("the capture is written");
         assert_eq!(check_transcripts(name, directory.path()), 1, "{name}");
+    }
+}
+
+#[test]
+fn every_output_format_has_its_section() {
+    let text = page("docs/reports.md");
+    let sections: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    for format in REPORTERS {
+        let heading = format!("`{}`", format.name());
+        let found = sections.iter().any(|section| section.contains(&heading));
+        assert!(found, "docs/reports.md has no section {heading}");
     }
 }

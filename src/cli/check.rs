@@ -284,8 +284,10 @@ fn outputs(
         outputs.push(Output::file(format(name)?, path));
     }
     // Beside annotations, which say little, GitHub Actions shows a page for each step.
-    let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
-    if let Some(path) = summary.filter(|_| args.format == "github") {
+    #[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
+    let summary = std::env::var_os("GITHUB_STEP_SUMMARY");
+    let wanted = |path: &std::ffi::OsString| !path.is_empty() && args.format == "github";
+    if let Some(path) = summary.filter(wanted) {
         outputs.push(Output::summary(format("markdown")?, path.into()));
     }
     Ok(outputs)

@@ -32,9 +32,9 @@ mod policy_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod seeds;
-#[cfg(test)]
 mod reports;
+#[cfg(test)]
+mod seeds;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

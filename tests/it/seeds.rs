@@ -24,8 +24,5 @@ fn every_seed_is_of_the_format_that_its_name_begins_with() {
     }
     formats.sort();
     formats.dedup();
-    assert_eq!(
-        formats,
-        ["netstat-bsd", "netstat-windows", "powershell", "sockstat", "systemctl"]
-    );
+    assert_eq!(formats, ["netstat-bsd", "netstat-windows", "powershell", "sockstat", "systemctl"]);
 }

@@ -190,7 +190,9 @@ mod tests {
         for pattern in ["*", "a*", "systemd-*", "/usr/*"] {
             let glob = GlobBuilder::new(pattern).build().unwrap().compile_matcher();
             let ours = Globs::new([pattern]).unwrap();
-            for name in ["", "a", "ab", "A", "systemd", "systemd-", "systemd-x/y", "/usr/.z", "\n", "é"] {
+            for name in
+                ["", "a", "ab", "A", "systemd", "systemd-", "systemd-x/y", "/usr/.z", "\n", "é"]
+            {
                 assert_eq!(ours.is_match(name), glob.is_match(name), "{pattern} {name:?}");
             }
         }
