@@ -40,12 +40,21 @@ def hold(number, count, connections, ready, go):
 
 
 def measure(argv):
-    """CPU seconds and peak memory in KiB of one run"""
+    """CPU seconds of one run"""
     with open(os.devnull, "w") as null:
         child = subprocess.Popen(argv, stdout=null, stderr=null, stdin=null)
         _, _, usage = os.wait4(child.pid, 0)
         child.returncode = 0
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak(argv):
+    """peak memory in KiB of one run, by GNU time where it is there; the memory of this program would count for its children"""
+    time = "/usr/bin/time"
+    if not os.path.exists(time):
+        return None
+    out = subprocess.run([time, "-f", "%M", *argv], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    return int(out.stderr.split()[-1])
 
 
 def inside(a):
@@ -66,14 +75,14 @@ def inside(a):
     print("%d listeners in %d processes, %d connections in each; medians of %d" % (a.listeners, a.processes, a.connections, a.rounds))
     print("%-34s %10s %10s %7s %10s" % ("", "socklint", "ss", "ratio", "memory"))
     for name, arguments, ss in PAIRS:
-        ours, theirs, memory = [], [], 0
+        ours, theirs = [], []
         for _ in range(a.rounds):
-            theirs.append(measure(ss)[0])
-            cpu, peak = measure([a.socklint] + arguments)
-            ours.append(cpu)
-            memory = max(memory, peak)
+            theirs.append(measure(ss))
+            ours.append(measure([a.socklint] + arguments))
+        memory = peak([a.socklint] + arguments)
         m, n = statistics.median(ours), statistics.median(theirs)
-        print("%-34s %7.1f ms %7.1f ms %6.2fx %6.1f MiB" % (name, m * 1e3, n * 1e3, m / n, memory / 1024), flush=True)
+        shown = "%6.1f MiB" % (memory / 1024) if memory else "?"
+        print("%-34s %7.1f ms %7.1f ms %6.2fx %10s" % (name, m * 1e3, n * 1e3, m / n, shown), flush=True)
 
 
 def main():

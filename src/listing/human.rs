@@ -536,20 +536,29 @@ fn sections(snapshot: &Snapshot) -> Vec<(Option<&str>, Vec<&Socket>)> {
         }
     }
     for (_, sockets) in &mut sections {
-        let key = |socket: &Socket| {
-            let (missing, port) = match socket.port {
-                Port::Number(port) => (false, port),
-                Port::Missing(_) => (true, 0),
-            };
-            (exposure(socket.scope()), missing, port, socket.transport)
-        };
+        let mut keyed: Vec<(Order, &Socket)> =
+            sockets.iter().map(|&socket| (order(socket), socket)).collect();
         // The text of an endpoint is made where nothing else tells two sockets apart.
-        sockets.sort_by(|a, b| {
-            let endpoints = || snapshot.endpoint(a).cmp(&snapshot.endpoint(b));
-            key(a).cmp(&key(b)).then_with(endpoints)
+        keyed.sort_by(|(a, first), (b, second)| {
+            let endpoints = || snapshot.endpoint(first).cmp(&snapshot.endpoint(second));
+            a.cmp(b).then_with(endpoints)
         });
+        sockets.clear();
+        sockets.extend(keyed.into_iter().map(|(_, socket)| socket));
     }
     sections
+}
+
+/// What rows are ordered by before their endpoints: exposure, whether the port is missing, port and
+/// transport.
+type Order = (u8, bool, u16, Transport);
+
+fn order(socket: &Socket) -> Order {
+    let (missing, port) = match socket.port {
+        Port::Number(port) => (false, port),
+        Port::Missing(_) => (true, 0),
+    };
+    (exposure(socket.scope()), missing, port, socket.transport)
 }
 
 /// Whom a scope lets in, most first. An address that is not known may be any.
