@@ -14,7 +14,7 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, OFlags, RawDir, SeekFrom, readlinkat_raw, seek, statat};
+use rustix::fs::{AtFlags, CWD, OFlags, RawDir, SeekFrom, fstat, readlinkat_raw, seek, statat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -189,9 +189,8 @@ impl Search {
         }
         if self.ask.details {
             process.exe = executable(&home);
-            if read_into(&home, c"status", bytes).is_ok() {
-                process.uid = effective_uid(bytes);
-            }
+            // The directory belongs to the effective user, whatever else hides in it: `task_dump_owner`.
+            process.uid = fstat(&home).ok().map(|stat| stat.st_uid);
             if read_into(&home, c"cgroup", bytes).is_ok() {
                 process.cgroup = hierarchy::path_of_process(&String::from_utf8_lossy(bytes));
             }
@@ -243,13 +242,6 @@ pub(super) fn link<P: Arg>(at: impl AsFd, path: P) -> Option<String> {
     let mut buffer = vec![0; PATH];
     let len = readlinkat_raw(at, path, buffer.as_mut_slice()).ok()?;
     Some(String::from_utf8_lossy(buffer.get(..len)?).into_owned())
-}
-
-/// `Uid:` of `/proc/PID/status`: real, effective, saved, file system.
-fn effective_uid(status: &[u8]) -> Option<u32> {
-    let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
-    let mut numbers = line.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
-    number(numbers.nth(1)?)
 }
 
 /// Arguments end with a zero each; a process may have overwritten them with anything.

@@ -300,9 +300,8 @@ pub fn write(out: &mut dyn io::Write, snapshot: &Snapshot) -> io::Result<()> {
     lines.out.write_all(b"[")?;
     for (index, socket) in snapshot.sockets().iter().enumerate() {
         lines.item(index)?;
-        let line = lines.line;
-        let socket = SocketDocument { line, ..SocketDocument::new(snapshot, socket) };
-        safe::json(lines.out, &socket, false)?;
+        let document = SocketDocument::on_line(snapshot, socket, lines.line);
+        safe::json(lines.out, &document, false)?;
     }
     lines.end()?;
     lines.out.write_all(b"\n}\n")
@@ -418,6 +417,10 @@ impl<'a> SocketDocument<'a> {
     /// The document of one socket.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, socket: &Socket) -> Self {
+        Self::on_line(snapshot, socket, snapshot.line(socket))
+    }
+
+    fn on_line(snapshot: &'a Snapshot, socket: &Socket, line: usize) -> Self {
         let details = snapshot.details(socket);
         let text = |text: Option<Text>| text.map(|text| snapshot.text(text));
         let mut missing = BTreeMap::new();
@@ -483,7 +486,7 @@ impl<'a> SocketDocument<'a> {
             netns: text(details.netns),
             presumed,
             missing,
-            line: snapshot.line(socket),
+            line,
         }
     }
 }

@@ -15,6 +15,7 @@ mod coverage;
 pub mod document;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
 pub use adopt::Adopted;
@@ -611,16 +612,25 @@ impl Snapshot {
     /// Address, device and port: `0.0.0.0:80`, `[::1]:25`, `*:22`, `[fe80::1]%eth0:546`.
     #[must_use]
     pub fn endpoint(&self, socket: &Socket) -> String {
-        let address = match socket.address {
-            Address::Ip(IpAddr::V6(ip)) | Address::Reached(IpAddr::V6(ip)) => format!("[{ip}]"),
-            Address::Ip(IpAddr::V4(_))
-            | Address::Reached(IpAddr::V4(_))
-            | Address::Dual
-            | Address::Star
-            | Address::Missing(_) => self.address_text(socket),
+        let mut text = String::with_capacity(24);
+        // Writing to a String cannot fail.
+        let _ = match socket.address {
+            Address::Ip(IpAddr::V6(ip)) | Address::Reached(IpAddr::V6(ip)) => {
+                write!(text, "[{ip}]")
+            }
+            Address::Ip(IpAddr::V4(ip)) | Address::Reached(IpAddr::V4(ip)) => write!(text, "{ip}"),
+            Address::Dual | Address::Star => text.write_char('*'),
+            Address::Missing(_) => text.write_str(&self.address_text(socket)),
         };
-        let device = self.device(socket).map_or_else(String::new, |name| format!("%{name}"));
-        format!("{address}{device}:{}", self.port_text(socket))
+        if let Some(name) = self.device(socket) {
+            text.push('%');
+            text.push_str(name);
+        }
+        let _ = match socket.port {
+            Port::Number(port) => write!(text, ":{port}"),
+            Port::Missing(_) => write!(text, ":{}", self.port_text(socket)),
+        };
+        text
     }
 }
 

@@ -29,6 +29,9 @@ mod inheritance;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod live;
+#[cfg(test)]
 mod policy_tests;
 #[cfg(test)]
 mod properties;

@@ -320,21 +320,21 @@ impl<'a> Reader<'a> {
         host.name = name.map(Cow::into_owned);
         host.kernel = kernel.map(Cow::into_owned);
         host.boot_id = boot_id.map(Cow::into_owned);
-        let labels = self.texts(shape.labels, "labels", "a label must be a string");
+        let labels = self.texts(shape.labels, "labels", "label");
         self.builder.snapshot_mut().host.labels = labels;
     }
 
     fn sysctls(&mut self, field: Field<'a>) -> BTreeMap<String, String> {
-        self.texts(field, "sysctls", "a sysctl must be a string")
+        self.texts(field, "sysctls", "sysctl")
     }
 
-    /// An object whose values are strings.
-    fn texts(&mut self, field: Field<'a>, name: &str, must: &str) -> BTreeMap<String, String> {
+    /// An object whose values are strings; `one` is what each is called.
+    fn texts(&mut self, field: Field<'a>, name: &str, one: &str) -> BTreeMap<String, String> {
         let mut texts = BTreeMap::new();
         for (key, value) in self.pairs(field, name) {
-            let Some(text) = self.string(Field(Some(value)), name) else {
+            let Some(text) = self.string(Field(Some(value)), one) else {
                 if value.get() == "null" {
-                    self.wrong(value, must);
+                    self.wrong(value, &format!("a {one} must be a string"));
                 }
                 continue;
             };
