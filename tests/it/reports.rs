@@ -26,7 +26,6 @@ fn render(name: &str, policy: &Policy, texts: &[(&str, &str)], style: Style) -> 
         warnings: &[],
         grade: Grade::Presumed,
         threshold: THRESHOLD,
-        judged_at: "2026-11-22T00:00:00Z".parse().unwrap(),
         now: None,
         lenient: false,
         verbose: true,
