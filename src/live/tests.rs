@@ -30,7 +30,10 @@ const SCTP: &str = "140000000300020007000000ce5f0000feffffff";
 
 fn bytes(hex: &str) -> Vec<u8> {
     let hex: String = hex.split_whitespace().collect();
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2).unwrap(), 16).unwrap()).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(hex.get(at..at + 2).unwrap(), 16).unwrap())
+        .collect()
 }
 
 fn listeners(table: usize, bytes: &[u8]) -> Vec<Listener> {
