@@ -46,6 +46,11 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/formats/masscan.md", include_str!("../docs/formats/masscan.md")),
     ("docs/formats/nmap.md", include_str!("../docs/formats/nmap.md")),
     ("docs/formats/osquery.md", include_str!("../docs/formats/osquery.md")),
+    ("docs/formats/netstat-bsd.md", include_str!("../docs/formats/netstat-bsd.md")),
+    ("docs/formats/netstat-windows.md", include_str!("../docs/formats/netstat-windows.md")),
+    ("docs/formats/powershell.md", include_str!("../docs/formats/powershell.md")),
+    ("docs/formats/sockstat.md", include_str!("../docs/formats/sockstat.md")),
+    ("docs/formats/systemctl.md", include_str!("../docs/formats/systemctl.md")),
 ];
 
 /// The text of a page; a checkout may have put other line ends into it.
