@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::layout::{self, Layout, Role, host_of_file, host_of_folder, place, role};
+use super::layout::{self, Layout, Place, Role, host_of_file, host_of_folder, place, role};
 use super::{Evidence, Raw, context};
 
 /// The most texts that one host may have.
@@ -53,6 +53,8 @@ pub struct Gather {
     top: Option<String>,
     /// Files were named one by one: one alone is what its own name says.
     named: bool,
+    /// All of it is one sosreport.
+    sos: bool,
     open: Vec<Open>,
     aside: Vec<String>,
 }
@@ -86,10 +88,23 @@ impl Gather {
         Self { named: true, ..Self::default() }
     }
 
+    /// Members of the folder of a sosreport, whatever its name is.
+    #[must_use]
+    pub fn sosreport(prefix: &str, top: Option<String>) -> Self {
+        Self { sos: true, ..Self::new(prefix, top) }
+    }
+
     /// Whether a file of this path is read at all.
     #[must_use]
-    pub fn wants(path: &str) -> bool {
-        !matches!(role(&place(path)), Role::Nothing)
+    pub fn wants(&self, path: &str) -> bool {
+        !matches!(role(&self.place(path)), Role::Nothing)
+    }
+
+    fn place<'p>(&self, path: &'p str) -> Place<'p> {
+        match self.sos {
+            true => Place { layout: Layout::Sos, root: "", inside: path },
+            false => place(path),
+        }
     }
 
     /// Adds a member; hosts that are done come out.
@@ -98,7 +113,7 @@ impl Gather {
     ///
     /// When the member's host is larger than [`MOST_TEXTS`] or [`MOST_BYTES`].
     pub fn add(&mut self, member: Member, out: &mut Vec<Evidence>) -> Result<(), Limit> {
-        let place = place(&member.path);
+        let place = self.place(&member.path);
         while self.open.last().is_some_and(|open| !is_below(&open.root, &member.path)) {
             self.close_last(out);
         }
@@ -117,6 +132,7 @@ impl Gather {
             return Ok(());
         }
         if self.open.last().is_none_or(|open| open.root != root) {
+            self.flush(out);
             self.open.push(Open {
                 root: root.clone(),
                 group: None,
@@ -142,6 +158,11 @@ impl Gather {
             _ => out.extend(open.alone.take().into_iter().chain(evidence)),
         }
         Ok(())
+    }
+
+    /// Hands on what is held back for facts that may still come: the order of the input counts more.
+    pub fn flush(&mut self, out: &mut Vec<Evidence>) {
+        out.extend(self.open.iter_mut().filter_map(|open| open.alone.take()));
     }
 
     /// Ends the input; the hosts that were still open come out. Gives the names of files with facts of which

@@ -25,7 +25,7 @@ pub fn read(mut evidence: Evidence, options: &Options) -> Vec<Capture> {
     let Some(only) = only else { return host(evidence, options) };
     let source = match decode(only) {
         Ok(source) => source,
-        Err(refused) => return vec![refused],
+        Err(refused) => return vec![*refused],
     };
     if let Some(record) = record(source.text()) {
         return wrapped(&source, record, options);
@@ -52,7 +52,7 @@ fn host(evidence: Evidence, options: &Options) -> Vec<Capture> {
         let source = match decode(text) {
             Ok(source) => source,
             Err(capture) => {
-                refused.push(capture);
+                refused.push(*capture);
                 continue;
             }
         };
@@ -131,14 +131,14 @@ impl Facts {
     }
 }
 
-fn decode(text: Raw) -> Result<Arc<SourceFile>, Capture> {
+fn decode(text: Raw) -> Result<Arc<SourceFile>, Box<Capture>> {
     let Raw { name, bytes, lines_before, .. } = text;
     match SourceFile::decode(name.clone(), bytes) {
         Ok(source) => Ok(Arc::new(source.after_lines(lines_before))),
         Err(_) => {
             let source = Arc::new(SourceFile::new(name, ""));
             let message = "the evidence is longer than 2 GiB".to_owned();
-            Err(stand_in(source, IssueKind::Binary, None, message))
+            Err(Box::new(stand_in(source, IssueKind::Binary, None, message)))
         }
     }
 }

@@ -636,6 +636,13 @@ fn presumed(snapshot: &Snapshot) -> Option<String> {
         1 => parts.push("1 transport, told by the layout".to_owned()),
         transports => parts.push(format!("{transports} transports, told by the layout")),
     }
+    match count(|socket| socket.transport_unknown) {
+        0 => {}
+        1 => parts.push("1 transport, which the evidence does not tell".to_owned()),
+        transports => {
+            parts.push(format!("{transports} transports, which the evidence does not tell"));
+        }
+    }
     (!parts.is_empty()).then(|| format!("Presumed: {}", parts.join("; ")))
 }
 

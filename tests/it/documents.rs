@@ -9,7 +9,7 @@ use socklint::snapshot::{Address, Cell, Device, Family, Grade, Transport};
 use socklint::source::SourceFile;
 use socklint::truth::Missing;
 
-use crate::support::{captures, judge, policy, read, read_all, source};
+use crate::support::{captures_in, fixtures, judge, policy, read, read_all, source};
 
 /// The formats of this file, which are the folders of their fixtures.
 const FORMATS: [&str; 9] =
@@ -22,7 +22,7 @@ fn documents() -> Vec<(&'static str, String, String)> {
         let format = FORMATS.into_iter().find(|format| *format == folder)?;
         Some((format, name.to_owned(), String::from_utf8(bytes).unwrap()))
     };
-    captures().into_iter().filter_map(of).collect()
+    captures_in(&fixtures().with_file_name("documents")).into_iter().filter_map(of).collect()
 }
 
 /// Everything that is read of a text, a line for each host, socket and issue.

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("live", 8),
     ("controls", 9),
     ("evidence", 8),
+    ("live", 8),
     ("explain", 9),
     ("listing", 9),
     ("report", 10),

@@ -3,6 +3,8 @@
 #![expect(clippy::string_slice, reason = "a test that slices wrongly should fail")]
 
 #[cfg(test)]
+mod archives;
+#[cfg(test)]
 mod auditors;
 #[cfg(test)]
 mod bad_input;
@@ -14,6 +16,8 @@ mod controls;
 mod documents;
 #[cfg(test)]
 mod drafts;
+#[cfg(test)]
+mod evidence;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]

@@ -19,7 +19,7 @@ fn every_seed_is_of_the_format_that_its_name_begins_with() {
         assert_eq!(all.len(), 1, "{name}");
         assert_eq!(all[0].snapshot.origin.format, format, "{name}");
         assert!(all[0].severity(false) < Some(Severity::Error), "{name}: {:?}", all[0].issues);
-        assert!(all[0].snapshot.sockets().len() >= 2, "{name}");
+        assert!(!all[0].snapshot.sockets().is_empty(), "{name}");
         formats.push(format.to_owned());
     }
     formats.sort();

@@ -122,12 +122,12 @@ impl Reader<'_> {
         if found.open {
             self.transcript.issue(IssueKind::CutOff, line.start..line.end, "the row is cut off");
         }
-        self.take(found, &whole, line.start..line.end);
+        self.take(found, text, &whole, line.start..line.end);
         line.next
     }
 
     /// Puts a row into the table.
-    fn take(&mut self, found: &Row, place: &Joined, row: Range<usize>) {
+    fn take(&mut self, found: &Row, text: &str, place: &Joined, row: Range<usize>) {
         let Some(name) = &found.name else { return };
         let process = Process {
             pid: Some(found.pid),
@@ -143,7 +143,10 @@ impl Reader<'_> {
             host: place.place(name.host.clone()),
             port: place.place(name.port.clone()),
             connected: name.connected,
-            state: found.state.clone().map(|range| place.place(range)),
+            listens: found
+                .state
+                .clone()
+                .map(|range| row::is_listen(text.get(range).unwrap_or_default())),
             row,
             fd: found.fd,
         };
@@ -193,10 +196,7 @@ impl Reader<'_> {
                 return Some(next.next);
             }
             self.table = true;
-            // A state in two pieces is still that state.
-            let found =
-                Row { state: found.state.clone().filter(|range| joined.is_whole(range)), ..found };
-            self.take(&found, &joined, line.start..next.end);
+            self.take(&found, &joined.text, &joined, line.start..next.end);
             return Some(next.next);
         }
         None

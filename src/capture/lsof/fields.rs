@@ -252,7 +252,7 @@ impl Reader<'_> {
             host: found.host,
             port: found.port,
             connected: found.connected,
-            state: file.state,
+            listens: file.state.map(|range| row::is_listen(self.source.slice(range))),
             row: file.at,
             fd: file.fd,
         };

@@ -38,7 +38,8 @@ pub(super) struct Shown {
     pub(super) host: Range<usize>,
     pub(super) port: Range<usize>,
     pub(super) connected: bool,
-    pub(super) state: Option<Range<usize>>,
+    /// Whether its state is that of a listener; `None` where none is shown.
+    pub(super) listens: Option<bool>,
     pub(super) row: Range<usize>,
     pub(super) fd: Option<u32>,
 }
@@ -135,19 +136,17 @@ impl<'a> Sockets<'a> {
 
     /// Takes a socket with one of its holders.
     pub(super) fn add(&mut self, shown: Shown, process: Process) {
-        let state = shown.state.as_ref().map(|range| self.text(range));
         let stream =
             matches!(shown.protocol, Protocol::Transport(transport) if transport.is_stream());
-        self.states |= stream && state.is_some();
+        self.states |= stream && shown.listens.is_some();
         let unbound =
             self.text(&shown.port) == "*" && matches!(shown.protocol, Protocol::Transport(_));
         if shown.connected || unbound {
             return;
         }
-        let listens = match (stream, state) {
-            // The last row of a text may be cut.
-            (true, Some(state)) if state.len() >= 4 && "LISTEN".starts_with(state) => Listens::Yes,
-            (true, Some(_)) => return,
+        let listens = match (stream, shown.listens) {
+            (true, Some(true)) => Listens::Yes,
+            (true, Some(false)) => return,
             (true, None) => Listens::Perhaps,
             (false, _) => Listens::Yes,
         };

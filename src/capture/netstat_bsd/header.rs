@@ -115,6 +115,7 @@ pub(super) fn heading(line: &str) -> Option<Heading> {
     }
     let kinds = [
         "UNIX domain sockets",
+        "Unix domain sockets",
         "LOCAL (UNIX) domain sockets",
         "Multipath Internet connections",
         "kernel event sockets",

@@ -86,7 +86,7 @@ fn protocol(word: &str) -> Option<(Kind, Families, bool)> {
     Some((kind, families, suffixed))
 }
 
-/// Whether a word can be the address of a kernel structure, or the flow hash of macOS.
+/// Whether a word can be the address of a kernel structure.
 fn is_pointer(word: &str) -> bool {
     let digits = word.strip_prefix("0x").unwrap_or(word);
     (7..=16).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -154,7 +154,9 @@ pub(super) fn parse(text: &str) -> Option<Row> {
         });
     }
     let at = (0..3).find(|&at| word(at).is_some_and(|word| protocol(word).is_some()))?;
-    if !(0..at).all(|before| word(before).is_some_and(is_pointer)) {
+    // macOS puts the hash of the flow behind it.
+    let hash = |word: &str| word.len() <= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if at > 0 && !word(0).is_some_and(is_pointer) || at > 1 && !word(1).is_some_and(hash) {
         return None;
     }
     let (mut kind, mut families, mut suffixed) = protocol(word(at)?)?;

@@ -168,6 +168,13 @@ fffff80003df47a0 tcp6       0      0 fe80::216:36ff:fef *.*                LISTE
             "tcp fe80::216:36ff:fef:? address-cut port-cut",
         ]
     );
+    let hashes = "\
+Active Internet connections (including servers)
+Socket           Flowhash Proto Recv-Q Send-Q  Local Address      Foreign Address    (state)
+ 5b1a1f3a3d3f3c5        0 tcp4       0      0  127.0.0.1.631      *.*                LISTEN
+ 5b1a1f3a3d3f3c5 8fa31c02 udp4       0      0  *.5353             *.*
+";
+    assert_eq!(sockets(&capture(hashes)), ["tcp 127.0.0.1:631", "udp 0.0.0.0:5353"]);
     let wide = "\
 Active Internet connections (including servers)
 Proto Recv-Q Send-Q Local Address                                 Foreign Address                               (state)

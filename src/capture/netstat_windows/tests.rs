@@ -111,7 +111,7 @@ Aktive Verbindungen
   TCP    0.0.0.0:22             0.0.0.0:0              ABH\u{fffd}REN         2016
  [sshd.exe]
 ";
-    let read = capture(&text);
+    let read = capture(text);
     assert_eq!(sockets(&read), ["tcp 0.0.0.0:445 /4", "tcp 0.0.0.0:22 sshd.exe/2016"]);
     assert_eq!(issues(&read), []);
 }

@@ -56,10 +56,12 @@ fn filters(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let words: Vec<&str> = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
     let word = |word: &str| words.contains(&word);
-    let left_only = words.windows(3).filter(|three| three.contains(&"join")).all(|three| {
-        three.iter().take_while(|word| **word != "join").any(|word| *word == "left")
-            || three.first() == Some(&"join")
-    }) && word("left");
+    let mut joins = words.iter().enumerate().filter(|(_, word)| **word == "join");
+    let left = |at: usize| {
+        let before = words.get(at.saturating_sub(2)..at).unwrap_or_default();
+        matches!(before, [.., "left"] | ["left", "outer"])
+    };
+    let left_only = joins.all(|(at, _)| left(at));
     let from = words.iter().position(|word| *word == "from");
     let table = from.and_then(|from| words.get(from + 1)).copied().unwrap_or_default();
     let rows_of = matches!(table, "listening_ports" | "process_open_sockets");
@@ -67,7 +69,7 @@ fn filters(text: &str) -> bool {
         tables.split([';', '"', '\'']).next().is_some_and(|tables| tables.contains(','))
     });
     ["where", "limit", "group", "having", "intersect", "except"].into_iter().any(word)
-        || word("join") && !left_only
+        || !left_only
         || text.contains('|') && !text.contains("||")
         || !rows_of
         || several

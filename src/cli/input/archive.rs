@@ -77,6 +77,11 @@ pub(super) fn read(
         }
         zeros(&mut counted)
     });
+    // The library has no kind of its own for an end in the middle of a header.
+    let walked = walked.map_err(|fault| match ended.get() && !limits::is_hit(&fault) {
+        true => io::Error::from(io::ErrorKind::UnexpectedEof),
+        false => fault,
+    });
     let mut out = Vec::new();
     let aside = gather.finish(&mut out);
     sink.take(&mut out);
@@ -202,7 +207,7 @@ impl Walk<'_> {
         let file = matches!(kind, EntryType::Regular | EntryType::Continuous);
         let mut counted = Counted::new(entry);
         let count = counted.count();
-        if file && !path.is_empty() && Gather::wants(&path) && !hidden(&path) {
+        if file && !path.is_empty() && gather.wants(&path) && !hidden(&path) {
             let Item { name: archive, depth, most, .. } = self.item;
             let name = format!("{archive}:{path}");
             let item = Item { name: &name, path: &path, modified, depth, most };

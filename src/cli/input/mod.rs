@@ -1,6 +1,7 @@
 //! Finding and reading evidence.
 
 mod archive;
+mod crew;
 mod limits;
 mod stream;
 
@@ -67,18 +68,19 @@ impl Found {
         screen.note(&format!("passed over, in no format that socklint knows: {first}{more}"));
     }
 
-    /// Takes the captures of one piece of evidence: those that count go to `each`, in order.
-    pub(super) fn take(&mut self, read: Read, each: &mut dyn FnMut(Capture)) {
-        for capture in read.captures {
-            if read.found && is_no_evidence(&capture) {
-                match self.passed_over.len() < NAMED {
-                    true => self.passed_over.push(capture.snapshot.origin.path.clone()),
-                    false => self.passed_over_more += 1,
+    /// Takes what became of one piece of evidence: what counts goes to `each`, in order.
+    fn take<T>(&mut self, done: Vec<Done<T>>, each: &mut dyn FnMut(T)) {
+        for done in done {
+            match done {
+                Done::PassedOver(path) if self.passed_over.len() < NAMED => {
+                    self.passed_over.push(path);
                 }
-                continue;
+                Done::PassedOver(_) => self.passed_over_more += 1,
+                Done::Capture(result) => {
+                    self.count += 1;
+                    each(result);
+                }
             }
-            self.count += 1;
-            each(capture);
         }
     }
 
@@ -98,9 +100,139 @@ impl Found {
 }
 
 /// The captures of one piece of evidence.
-pub(super) struct Read {
+struct Read {
     captures: Vec<Capture>,
     found: bool,
+}
+
+/// What became of a capture.
+enum Done<T> {
+    /// It is no evidence, and nobody named it: its path.
+    PassedOver(String),
+    Capture(T),
+}
+
+impl Read {
+    fn done<T>(self, work: &impl Fn(Capture) -> T) -> Vec<Done<T>> {
+        let Self { captures, found } = self;
+        let of_capture = |capture: Capture| match found && is_no_evidence(&capture) {
+            true => Done::PassedOver(capture.snapshot.origin.path),
+            false => Done::Capture(work(capture)),
+        };
+        captures.into_iter().map(of_capture).collect()
+    }
+}
+
+/// Where pieces of evidence come from.
+pub(super) trait Source {
+    /// What the user says of all of it.
+    fn options(&self) -> &Options;
+
+    /// The evidence, piece by piece, in order: each is all texts of one host, or one text, as bytes. What
+    /// cannot be read goes to `error`, what is worth knowing to `note`, and reading goes on.
+    ///
+    /// This is the part that takes files, archives and streams apart: it is cheap and holds no more than the
+    /// hosts at work. What becomes of a piece is a pure function of it and of the options.
+    fn pieces(
+        &self,
+        each: &mut dyn FnMut(Piece),
+        error: &mut dyn FnMut(CliError),
+        note: &mut dyn FnMut(String),
+    );
+}
+
+/// Reads one piece of evidence; a pure function.
+fn captures(piece: Piece, options: &Options) -> Read {
+    match piece {
+        Piece::Evidence(evidence) => {
+            let found = evidence.found;
+            Read { captures: evidence::read(evidence, options), found }
+        }
+        Piece::Live(capture) => Read { captures: vec![*capture], found: false },
+    }
+}
+
+fn weight(piece: &Piece) -> usize {
+    match piece {
+        Piece::Evidence(evidence) => evidence.texts.iter().map(|text| text.bytes.len()).sum(),
+        Piece::Live(_) => 0,
+    }
+}
+
+/// Reads evidence on up to `jobs` threads, does `work` on each capture there, and hands the results to
+/// `each` here, in the order of the input. What cannot be read is handed to `error`, and reading goes on.
+pub(super) fn read<T: Send>(
+    source: &dyn Source,
+    jobs: usize,
+    work: impl Fn(Capture) -> T + Sync,
+    mut each: impl FnMut(T),
+    mut error: impl FnMut(CliError),
+) -> Found {
+    let mut found = Found::default();
+    let mut notes = Vec::new();
+    let mut errors = Vec::new();
+    let options = source.options();
+    // One host's name is for one host: the first is held back until it is known that no other comes.
+    let mut first: Option<Vec<T>> = options.host.is_some().then(Vec::new);
+    crew::in_order(
+        jobs,
+        weight,
+        |piece| source.pieces(piece, &mut |fault| errors.push(fault), &mut |note| notes.push(note)),
+        |piece| captures(piece, options).done(&work),
+        |done| match &mut first {
+            Some(held) => found.take(done, &mut |result| held.push(result)),
+            None => found.take(done, &mut each),
+        },
+    );
+    match first {
+        Some(held) if held.len() > 1 => errors.push(one_host(held.len())),
+        Some(held) => held.into_iter().for_each(each),
+        None => {}
+    }
+    found.notes = notes;
+    errors.into_iter().for_each(&mut error);
+    if let Some(nothing) = found.nothing() {
+        error(nothing);
+    }
+    found
+}
+
+impl Source for Inputs<'_> {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn pieces(
+        &self,
+        each: &mut dyn FnMut(Piece),
+        error: &mut dyn FnMut(CliError),
+        note: &mut dyn FnMut(String),
+    ) {
+        let mut named = Gather::named();
+        for path in &self.paths {
+            if path.as_os_str() == live::NAME {
+                // What was named before comes before.
+                let before = std::mem::replace(&mut named, Gather::named());
+                let mut bytes = |evidence| each(Piece::Evidence(evidence));
+                finish(before, &mut Sink { each: &mut bytes, error, note });
+                match self.live.capture(&self.options) {
+                    Ok(capture) => each(Piece::Live(Box::new(capture))),
+                    Err(fault) => error(fault),
+                }
+                continue;
+            }
+            let mut bytes = |evidence| each(Piece::Evidence(evidence));
+            let mut sink = Sink { each: &mut bytes, error, note };
+            if path.is_dir() {
+                finish(std::mem::replace(&mut named, Gather::named()), &mut sink);
+                self.directory(path, &mut sink);
+            } else {
+                self.file(path, &mut named, &mut sink);
+            }
+        }
+        let mut bytes = |evidence| each(Piece::Evidence(evidence));
+        finish(named, &mut Sink { each: &mut bytes, error, note });
+    }
 }
 
 impl<'a> Inputs<'a> {
@@ -143,86 +275,6 @@ impl<'a> Inputs<'a> {
         self
     }
 
-    /// The evidence, piece by piece: each is all texts of one host, or one text, as bytes. What cannot be
-    /// read goes to `error`, what is worth knowing to `note`, and reading goes on.
-    ///
-    /// This is the part that takes files, archives and streams apart: it is cheap, holds no more than the hosts
-    /// at work, and keeps the order of the input. [`Inputs::judgeable`] makes captures of a piece and may run on
-    /// any thread.
-    pub(super) fn pieces(
-        &self,
-        each: &mut dyn FnMut(Piece),
-        error: &mut dyn FnMut(CliError),
-        note: &mut dyn FnMut(String),
-    ) {
-        let mut named = Gather::named();
-        for path in &self.paths {
-            if path.as_os_str() == live::NAME {
-                // What was named before comes before.
-                let before = std::mem::replace(&mut named, Gather::named());
-                let mut bytes = |evidence| each(Piece::Evidence(evidence));
-                finish(before, &mut Sink { each: &mut bytes, error, note });
-                match self.live.capture(&self.options) {
-                    Ok(capture) => each(Piece::Live(Box::new(capture))),
-                    Err(fault) => error(fault),
-                }
-                continue;
-            }
-            let mut bytes = |evidence| each(Piece::Evidence(evidence));
-            let mut sink = Sink { each: &mut bytes, error, note };
-            match path.is_dir() {
-                true => self.directory(path, &mut sink),
-                false => self.file(path, &mut named, &mut sink),
-            }
-        }
-        let mut bytes = |evidence| each(Piece::Evidence(evidence));
-        finish(named, &mut Sink { each: &mut bytes, error, note });
-    }
-
-    /// Reads one piece of evidence; a pure function of it.
-    pub(super) fn judgeable(&self, piece: Piece) -> Read {
-        match piece {
-            Piece::Evidence(evidence) => {
-                let found = evidence.found;
-                Read { captures: evidence::read(evidence, &self.options), found }
-            }
-            Piece::Live(capture) => Read { captures: vec![*capture], found: false },
-        }
-    }
-
-    /// Reads the evidence host by host; what cannot be read is handed to `error`, and reading goes on.
-    pub(super) fn read(
-        &self,
-        mut each: impl FnMut(Capture),
-        mut error: impl FnMut(CliError),
-    ) -> Found {
-        let mut found = Found::default();
-        let mut notes = Vec::new();
-        // One host's name is for one host: the first is held back until it is known that no other comes.
-        let mut first: Option<Vec<Capture>> = self.options.host.is_some().then(Vec::new);
-        self.pieces(
-            &mut |piece| {
-                let read = self.judgeable(piece);
-                match &mut first {
-                    Some(held) => found.take(read, &mut |capture| held.push(capture)),
-                    None => found.take(read, &mut each),
-                }
-            },
-            &mut error,
-            &mut |note| notes.push(note),
-        );
-        match first {
-            Some(held) if held.len() > 1 => error(one_host(held.len())),
-            Some(held) => held.into_iter().for_each(each),
-            None => {}
-        }
-        found.notes = notes;
-        if let Some(nothing) = found.nothing() {
-            error(nothing);
-        }
-        found
-    }
-
     /// Reads all of the evidence and tells of everything that is wrong with it, of notes too when
     /// `verbose`. Gives what can be used, and whether that is all of it.
     pub(super) fn snapshots(
@@ -234,7 +286,10 @@ impl<'a> Inputs<'a> {
         let mut snapshots = Vec::new();
         let mut errors = Vec::new();
         let mut whole = true;
-        let found = self.read(
+        let found = read(
+            self,
+            1,
+            |capture| capture,
             |Capture { snapshot, issues, detection }| {
                 for issue in &issues {
                     if verbose || issue.kind.severity(lenient) > Severity::Note {
@@ -286,14 +341,19 @@ impl<'a> Inputs<'a> {
         let name = name.as_deref().and_then(Path::file_name);
         let top = name.map(|name| name.to_string_lossy().into_owned());
         let prefix = format!("{}/", path.to_string_lossy().trim_end_matches('/'));
-        let mut gather = Gather::new(&prefix, top);
+        let sos = top.as_ref().is_some_and(|name| name.starts_with("sosreport-"))
+            || path.join("sos_commands").is_dir();
+        let mut gather = match sos {
+            true => Gather::sosreport(&prefix, top),
+            false => Gather::new(&prefix, top),
+        };
         walk(path, &mut |entry| {
             match entry {
                 Err(error) => (sink.error)(error),
                 Ok(file) => {
                     let inside = file.strip_prefix(path).unwrap_or(&file).to_string_lossy();
                     let inside = inside.replace(std::path::MAIN_SEPARATOR, "/");
-                    if Gather::wants(&inside) {
+                    if gather.wants(&inside) {
                         self.found(&file, &inside, &mut gather, sink);
                     }
                 }

@@ -133,6 +133,7 @@ pub(super) fn read(
     let mut reader = io::Cursor::new(head).chain(reader);
     let inner = Item { depth: item.depth + 1, most: limits::MEMBER, ..item };
     if matches!(known, Kind::Tar) {
+        flush(gather, sink);
         return archive::read(inner, &mut reader, sink);
     }
     let counted = Counted::new(reader);
@@ -159,7 +160,7 @@ fn plain(
 ) -> Result<(), io::Error> {
     if let Some(cut) = Cut::of(&head) {
         let mut reader = BufReader::with_capacity(BUFFER, io::Cursor::new(head).chain(reader));
-        return cut.read(item, &mut reader, sink);
+        return cut.read(item, &mut reader, gather, sink);
     }
     let mut bytes = head;
     if !whole {
@@ -178,6 +179,23 @@ fn plain(
         ));
         return Ok(());
     }
+    add(item, bytes, gather, sink)
+}
+
+/// Hands on what came before an archive or a stream.
+fn flush(gather: &mut Gather, sink: &mut Sink<'_>) {
+    let mut out = Vec::new();
+    gather.flush(&mut out);
+    sink.take(&mut out);
+}
+
+/// Hands on a file that is one text.
+fn add(
+    item: Item<'_>,
+    bytes: Vec<u8>,
+    gather: &mut Gather,
+    sink: &mut Sink<'_>,
+) -> Result<(), io::Error> {
     let member = Member {
         path: item.path.to_owned(),
         name: item.name.to_owned(),
@@ -228,6 +246,7 @@ impl Cut {
         self,
         item: Item<'_>,
         reader: &mut dyn BufRead,
+        beside: &mut Gather,
         sink: &mut Sink<'_>,
     ) -> Result<(), io::Error> {
         let mut gather = Gather::new(&format!("{}:", item.name), None);
@@ -251,7 +270,12 @@ impl Cut {
                 }
             };
             let new = piece.get(start..).unwrap_or_default();
+            if read == 0 && first == 0 && self == Self::Documents {
+                // One document is a file like any other.
+                return add(item, piece, beside, sink);
+            }
             if start > 0 && (read == 0 || self.begins(new, blank)) {
+                flush(beside, sink);
                 let next = piece.split_off(start);
                 self.hand_on(item, std::mem::replace(&mut piece, next), first, &mut gather, sink);
                 first = line;

@@ -122,7 +122,7 @@ mod tests {
         let found = by_text(text).unwrap_or_else(|| panic!("{text}"));
         assert_eq!(found.name(), format, "{text}");
         let mut facts = Facts::default();
-        found.read(text, &mut facts).unwrap_or_else(|at| panic!("{}", &text[at]));
+        found.read(text, &mut facts).unwrap_or_else(|at| panic!("{:?}", text.get(at)));
         facts
     }
 

@@ -29,8 +29,8 @@ struct Columns {
 fn columns(line: &str) -> Option<Columns> {
     let names: Vec<&str> = line.split_whitespace().collect();
     let at = |wanted: &str| names.iter().position(|name| *name == wanted);
-    let command = |name: &&str| matches!(*name, "COMMAND" | "CMD" | "ARGS");
-    let last = names.last().is_some_and(|name| command(&name));
+    let command = |name: &str| matches!(name, "COMMAND" | "CMD" | "ARGS");
+    let last = names.last().is_some_and(|name| command(name));
     let one = names.iter().filter(|name| command(name)).count() == 1;
     let pid = at("PID")?;
     // lsof and sockstat have both words, and others behind them.

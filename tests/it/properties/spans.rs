@@ -93,6 +93,25 @@ fn packed(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
+/// Whether `shown` is `name` as lsof and the kernel escape it.
+fn escaped(name: &[u8], shown: &[u8]) -> bool {
+    let Some((byte, name)) = name.split_first() else { return shown.is_empty() };
+    let short = match byte {
+        b'\n' => "\\n",
+        b'\t' => "\\t",
+        b'\r' => "\\r",
+        8 => "\\b",
+        12 => "\\f",
+        b'\\' => "\\\\",
+        _ => "",
+    };
+    let long = format!("\\x{byte:02x}");
+    let rest = [short.as_bytes(), long.as_bytes(), &[*byte]]
+        .into_iter()
+        .find_map(|form| shown.strip_prefix(form).filter(|_| !form.is_empty()));
+    rest.is_some_and(|shown| escaped(name, shown))
+}
+
 /// Checks everything that a capture says of its places.
 pub(super) fn check(capture: &Capture) {
     let snapshot = &capture.snapshot;
@@ -122,6 +141,9 @@ pub(super) fn check(capture: &Capture) {
         for owner in snapshot.owners(socket) {
             let Some(name) = owner.name.map(|name| snapshot.text(name)) else { continue };
             if let Some(shown) = text(snapshot, socket, owner.at) {
+                if escaped(name.as_bytes(), shown.as_bytes()) {
+                    continue;
+                }
                 // A name with line breaks in it is put together again from its lines, without their
                 // padding.
                 let (shown, name) = (packed(shown), packed(name));
