@@ -118,7 +118,11 @@ impl Gather {
             self.close_last(out);
         }
         let (mut layout, root) = (place.layout, place.root.to_owned());
-        let mut role = role(&place);
+        let mut role = match role(&place) {
+            // Who names a file means it.
+            Role::Nothing if self.named => Role::PLAIN,
+            role => role,
+        };
         if layout == Layout::Alone && !member.record {
             let head = member.bytes.get(..member.bytes.len().min(HEAD)).unwrap_or_default();
             let head = String::from_utf8_lossy(head);

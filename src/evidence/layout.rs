@@ -260,14 +260,8 @@ fn tool(name: &str) -> Option<Role> {
     let options = || words.clone().all(|word| WORDS.contains(&word) || cluster(word));
     match program {
         "ss" if words.clone().any(|word| word == "s") => Some(Role::Nothing),
-        "netstat"
-            if words.clone().any(|word| cluster(word) && word.contains(['g', 'i', 'r', 's'])) =>
-        {
-            Some(Role::Nothing)
-        }
-        "netstat" if words.clone().any(|word| matches!(word, "agn" | "s" | "rs")) => {
-            Some(Role::Nothing)
-        }
+        // Groups, interfaces, routes and statistics; but `netstat-db1-is-here.txt` is some host's.
+        "netstat" if options() && words.clone().any(is_other_table) => Some(Role::Nothing),
         "ss" | "netstat" | "sockstat" | "lsof" if options() => Some(Role::PLAIN),
         "proc" if rest.next() == Some("net") => {
             rest.all(|word| WORDS.contains(&word) || word.starts_with("raw")).then_some(Role::PLAIN)
@@ -275,6 +269,13 @@ fn tool(name: &str) -> Option<Role> {
         program if OTHER.contains(&program) => Some(Role::Nothing),
         _ => None,
     }
+}
+
+/// Whether these options of netstat ask for a table that is not one of sockets.
+fn is_other_table(options: &str) -> bool {
+    options.len() <= 4
+        && options.contains(['g', 'i', 'r', 's'])
+        && options.chars().all(|c| "agirsnev".contains(c))
 }
 
 /// A file name without the endings that say how the text is kept.
