@@ -133,7 +133,10 @@ fn violated(name: &str, text: &str, policy: &str, violation: &Value) {
         bare(&shown) == address || ip(&bare(&shown)).is_some_and(|shown| Some(shown) == ip(address))
     }) || socket["address_text"] == shown
         || socket["address_text"] == bare(&shown)
-        || shown.starts_with('*');
+        || shown.starts_with('*')
+        || name.starts_with("proc-net")
+            && matches!(shown.len(), 8 | 32)
+            && shown.bytes().all(|byte| byte.is_ascii_hexdigit());
     let owners = socket["processes"].as_array().cloned().unwrap_or_default();
     let on_owner = owners.iter().any(|owner| {
         owner["name"].as_str().is_some_and(|name| !name.is_empty() && shown.contains(name))
