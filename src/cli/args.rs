@@ -40,6 +40,8 @@ pub(super) enum Command {
     Init(InitArgs),
     /// What a rule or a diagnostic code means, or what the policy says of an endpoint.
     Explain(ExplainArgs),
+    /// List every output format with who reads it, and every format of evidence.
+    Formats(FormatsArgs),
     /// Print a JSON Schema, for editors and for programs that read reports.
     Schema {
         /// Of what.
@@ -194,7 +196,7 @@ pub(super) struct CheckArgs {
     #[arg(long, help_heading = "Verdict")]
     pub(super) strict: bool,
 
-    /// The format on standard output.
+    /// The format on standard output; `socklint formats` lists them.
     #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
     pub(super) format: String,
 
@@ -368,6 +370,14 @@ pub(super) struct ExplainArgs {
     /// Say also why rules are not about the endpoint.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint formats`.
+#[derive(Debug, Args)]
+pub(super) struct FormatsArgs {
+    /// The format on standard output: `human` or `json`.
+    #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: String,
 }
 
 /// `socklint schema`.

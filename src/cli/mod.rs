@@ -5,6 +5,7 @@ mod check;
 mod controls;
 mod error;
 mod explain;
+mod formats;
 mod init;
 mod input;
 mod inventory;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::run(args, &screen),
         Command::Test(args) => test::run(args, &screen),
         Command::Explain(args) => explain::run(args, &screen),
+        Command::Formats(args) => formats::run(args, &screen),
         Command::Schema { name } => print(schema(*name), &screen),
         Command::Policy(command) => policy(command, &screen),
     })

@@ -235,6 +235,41 @@ impl<'a> Finding<'a> {
         }
     }
 
+    /// [`Finding::message`] with the summary of the rule before it: all that one line can say.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self.standing {
+            Standing::Violation => format!("{}: {}", self.rule().summary(), self.message()),
+            Standing::Waived => format!("waived: {}: {}", self.rule().summary(), self.message()),
+            Standing::Unknown | Standing::Pass | Standing::NotApplicable => self.message(),
+        }
+    }
+
+    /// What else a reader wants to know, by name, in one order for all formats; not made safe.
+    #[must_use]
+    pub fn details(&self) -> Vec<(&'static str, Cow<'a, str>)> {
+        let place = |location: Location<'a>| {
+            let (path, place) = (location.path(), location.place);
+            Cow::Owned(format!("{path}:{}:{}", place.line, place.column))
+        };
+        let rule = self.rule();
+        let waiver = self.justification().map(Cow::Owned);
+        let expired = self.expired().filter(|_| self.standing == Standing::Violation);
+        let expired = expired
+            .map(|waiver| format!("expired on {} ({})", waiver.expires.text, waiver.owner).into());
+        [
+            ("because", rule.because().map(Cow::Borrowed)),
+            ("help", rule.help().map(Cow::Borrowed)),
+            ("url", rule.url().map(Cow::Borrowed)),
+            ("waiver", waiver.or(expired)),
+            ("evidence", self.evidence().map(place)),
+            ("policy", self.policy().map(place)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+
     /// What is so at the evidence, in few words; empty where there is none. One safe line.
     #[must_use]
     pub fn label(&self) -> String {

@@ -1,18 +1,15 @@
 //! `human`: diagnostics for people, grouped by host, and a closing summary.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::diagnostic::{Level, Shown};
+use super::unknowns::Unknowns;
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
-use crate::audit::{
-    Missed, RuleRef, RuleResult, Summary, Verdict, Violation, headline, label, missed, requirement,
-};
+use crate::audit::{RuleResult, Summary, Verdict, Violation, headline, label, requirement};
 use crate::capture::{CaptureIssue, Severity as IssueSeverity};
 use crate::policy::Severity;
 use crate::safe;
-use crate::snapshot::{Family, Snapshot, Transport};
-use crate::truth::Missing;
+use crate::snapshot::Snapshot;
 
 pub(super) struct Human;
 
@@ -30,9 +27,8 @@ impl ReportFormat for Human {
             style,
             shown: 0,
             hidden: 0,
-            unknown: BTreeMap::new(),
+            unknown: Unknowns::default(),
             vacuous: Vec::new(),
-            hosts: 0,
         })
     }
 }
@@ -41,26 +37,11 @@ struct HumanReport {
     style: Style,
     shown: usize,
     hidden: usize,
-    /// Rules and hosts that a missing fact keeps undecided; apart where its cure is another one.
-    unknown: BTreeMap<(Missing, Option<&'static str>), Touched>,
+    /// Rules and hosts that a missing fact keeps undecided.
+    unknown: Unknowns,
     /// Rules and how often they matched, for `--verbose`.
     vacuous: Vec<u64>,
-    /// Hosts so far.
-    hosts: u64,
 }
-
-#[derive(Default)]
-struct Touched {
-    tables: BTreeSet<(Transport, Family)>,
-    rules: BTreeSet<RuleRef>,
-    /// The first few, and how many there are.
-    hosts: Vec<String>,
-    host_count: usize,
-    last_host: Option<u64>,
-}
-
-/// How many names a list shows before `and N more`.
-const LIST: usize = 8;
 
 impl Reporter for HumanReport {
     fn begin(&mut self, run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -80,7 +61,7 @@ impl Reporter for HumanReport {
 
     fn host(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
         self.issues(run, host, out)?;
-        self.hosts += 1;
+        self.unknown.add(host);
         let Some(results) = &host.results else { return Ok(()) };
         let mut violations: Vec<(&RuleResult, &Violation)> = results
             .iter()
@@ -113,21 +94,6 @@ impl Reporter for HumanReport {
         for (index, result) in results.iter().enumerate() {
             if let Some(count) = self.vacuous.get_mut(index) {
                 *count += result.matched + result.possible;
-            }
-            if result.verdict != Verdict::Unknown {
-                continue;
-            }
-            for Missed { kind, tables, own_cure } in missed(result) {
-                let touched = self.unknown.entry((kind, own_cure)).or_default();
-                touched.tables.extend(tables);
-                touched.rules.insert(result.rule);
-                if touched.last_host != Some(self.hosts) {
-                    touched.last_host = Some(self.hosts);
-                    touched.host_count += 1;
-                    if touched.hosts.len() < LIST {
-                        touched.hosts.push(host.title().to_owned());
-                    }
-                }
             }
         }
         Ok(())
@@ -202,21 +168,15 @@ impl HumanReport {
             return Ok(());
         }
         let width = self.style.width.unwrap_or(100).max(40);
-        for (&(kind, own_cure), touched) in &self.unknown {
-            let tables = touched.tables.iter().copied().collect();
-            let missed = Missed { kind, tables, own_cure };
-            let rules = match touched.rules.len() {
-                1 => "1 rule".to_owned(),
-                count => format!("{count} rules"),
-            };
+        for group in self.unknown.groups(run.policy) {
             let head = self.colour("unknown", "1;33");
-            let mut lines = vec![format!("{rules}: {}", missed.what())];
-            lines.push(format!("to decide: {}", missed.cure()));
-            let ids = touched.rules.iter().map(|rule| rule.id(run.policy));
-            lines.push(format!("rules: {}", listed(ids, touched.rules.len())));
+            let mut lines = vec![
+                group.headline,
+                format!("to decide: {}", group.cure),
+                format!("rules: {}", group.rules),
+            ];
             if summary.hosts > 1 {
-                let hosts = touched.hosts.iter().map(String::as_str);
-                lines.push(format!("hosts: {}", listed(hosts, touched.host_count)));
+                lines.push(format!("hosts: {}", group.hosts));
             }
             for (index, line) in lines.iter().enumerate() {
                 let options = match index {
@@ -304,15 +264,6 @@ impl HumanReport {
 
 fn violations(count: u64) -> String {
     if count == 1 { "1 violation".to_owned() } else { format!("{count} violations") }
-}
-
-/// `a, b, c and 5 more`, of `count` names.
-fn listed<'a>(names: impl Iterator<Item = &'a str>, count: usize) -> String {
-    let shown: Vec<&str> = names.take(LIST).collect();
-    match count.saturating_sub(shown.len()) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }
 
 fn level(severity: Severity) -> Level {

@@ -43,7 +43,7 @@ struct JsonReport {
 /// A host: its name or `null`, where the evidence is from, what is wrong with it, and a result for
 /// every rule; `results` is `null` when the evidence could not be used.
 #[derive(Serialize)]
-struct HostDocument<'a> {
+pub(super) struct HostDocument<'a> {
     host: Option<&'a str>,
     source: SourceDocument<'a>,
     issues: Vec<IssueDocument<'a>>,
@@ -124,6 +124,43 @@ struct SummaryDocument {
     exit_code: u8,
 }
 
+impl SummaryDocument {
+    fn new(summary: &Summary) -> Self {
+        Self {
+            pass: summary.count(Verdict::Pass),
+            fail: summary.count(Verdict::Fail),
+            unknown: summary.count(Verdict::Unknown),
+            waived: summary.count(Verdict::Waived),
+            not_applicable: summary.count(Verdict::NotApplicable),
+            waived_violations: summary.waived,
+            hosts: summary.hosts,
+            broken: summary.broken,
+            listeners: summary.listeners,
+            exit_code: summary.exit_code(),
+        }
+    }
+}
+
+/// All of a report but its hosts.
+#[derive(Serialize)]
+pub(super) struct Closing<'a> {
+    schema: &'static str,
+    tool: ToolDocument,
+    policy: PolicyDocument<'a>,
+    summary: SummaryDocument,
+}
+
+impl<'a> Closing<'a> {
+    pub(super) fn new(run: &Run<'a>, summary: &Summary) -> Self {
+        Self {
+            schema: SCHEMA,
+            tool: ToolDocument::THIS,
+            policy: PolicyDocument::new(run.policy),
+            summary: SummaryDocument::new(summary),
+        }
+    }
+}
+
 impl Reporter for JsonReport {
     fn begin(&mut self, run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.tally = Tally::new(run.policy);
@@ -142,29 +179,28 @@ impl Reporter for JsonReport {
     }
 
     fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(if self.first { b"]" } else { b"\n ]" })?;
-        out.write_all(b",\n \"controls\": ")?;
+        out.write_all(if self.first {
+            b"]"
+        } else {
+            b"
+ ]"
+        })?;
+        out.write_all(
+            b",
+ \"controls\": ",
+        )?;
         let tables = self.tally.table(run.policy, summary.broken);
         safe::json(out, &documents(&tables, &self.tally, run.policy), false)?;
-        out.write_all(b",\n \"summary\": ")?;
-        let document = SummaryDocument {
-            pass: summary.count(Verdict::Pass),
-            fail: summary.count(Verdict::Fail),
-            unknown: summary.count(Verdict::Unknown),
-            waived: summary.count(Verdict::Waived),
-            not_applicable: summary.count(Verdict::NotApplicable),
-            waived_violations: summary.waived,
-            hosts: summary.hosts,
-            broken: summary.broken,
-            listeners: summary.listeners,
-            exit_code: summary.exit_code(),
-        };
-        safe::json(out, &document, false)?;
+        out.write_all(
+            b",
+ \"summary\": ",
+        )?;
+        safe::json(out, &SummaryDocument::new(summary), false)?;
         out.write_all(b"}\n")
     }
 }
 
-fn host_document<'a>(run: &'a Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
+pub(super) fn host_document<'a>(run: &'a Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
     let snapshot = &host.snapshot;
     let issue = |problem: Problem<'a>| IssueDocument {
         code: problem.code(),

@@ -4,14 +4,36 @@
 //! fleet needs no more memory than a host. What it says is taken from the views of [`finding`]. To add a format, write `src/report/<name>.rs` with a
 //! [`ReportFormat`], and add one line to [`REPORTERS`].
 
+mod annotations;
+mod azure;
+mod checkstyle;
 mod controls;
 pub use controls::TABLES;
+mod csv;
 pub mod diagnostic;
 pub mod finding;
+mod github;
+mod gitlab;
+mod hdf;
+mod html;
 mod human;
 pub use human::{capture_issue, policy_error};
+mod in_toto;
 mod json;
+mod junit;
+mod markdown;
+mod ndjson;
+mod ocsf;
+mod oscal;
 pub mod place;
+mod plain;
+mod prometheus;
+mod rdjson;
+mod sarif;
+mod tap;
+mod teamcity;
+pub mod unknowns;
+mod xccdf;
 
 use std::io::{self, Write};
 
@@ -113,7 +135,30 @@ pub trait ReportFormat: Sync {
 }
 
 /// Every format, in the order of the documentation.
-pub static REPORTERS: &[&dyn ReportFormat] = &[&human::Human, &json::Json];
+pub static REPORTERS: &[&dyn ReportFormat] = &[
+    &human::Human,
+    &json::Json,
+    &ndjson::Ndjson,
+    &sarif::Sarif,
+    &sarif::github::SarifGithub,
+    &junit::Junit,
+    &github::Github,
+    &gitlab::Gitlab,
+    &azure::Azure,
+    &teamcity::Teamcity,
+    &checkstyle::Checkstyle,
+    &rdjson::Rdjson,
+    &tap::Tap,
+    &markdown::Markdown,
+    &csv::Csv,
+    &html::Html,
+    &hdf::Hdf,
+    &oscal::Oscal,
+    &ocsf::Ocsf,
+    &xccdf::Xccdf,
+    &in_toto::InToto,
+    &prometheus::Prometheus,
+];
 
 /// The format of this name.
 #[must_use]

@@ -64,6 +64,13 @@ impl<'a> Location<'a> {
         self.file.slice(self.file.line_range(self.place.line))
     }
 
+    /// 1-based columns of the beginning and the end, in bytes of UTF-8.
+    #[must_use]
+    pub fn byte_columns(&self) -> (usize, usize) {
+        let column = |line, at: usize| at.saturating_sub(self.file.line_range(line).start) + 1;
+        (column(self.place.line, self.start), column(self.place.end_line, self.end))
+    }
+
     /// Offset and length in bytes, and in Unicode scalar values; `None` when the text was decoded or
     /// cleaned, so that they are not those of the file.
     #[must_use]

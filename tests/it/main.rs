@@ -3,6 +3,8 @@
 #![expect(clippy::string_slice, reason = "a test that slices wrongly should fail")]
 
 #[cfg(test)]
+mod auditors;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod conditions;

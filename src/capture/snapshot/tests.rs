@@ -258,7 +258,9 @@ proptest! {
 /// Reads hostile bytes and looks at every span.
 fn read_bytes(bytes: Vec<u8>) {
     let source = Arc::new(SourceFile::decode("x", bytes).unwrap());
-    for capture in SnapshotDocument.document(&Document::new(Arc::clone(&source))).unwrap_or_default() {
+    for capture in
+        SnapshotDocument.document(&Document::new(Arc::clone(&source))).unwrap_or_default()
+    {
         write(&capture.snapshot, false);
         for issue in &capture.issues {
             let span = issue.at.unwrap();
