@@ -133,8 +133,12 @@ fn check(
     // file knows of those that could not even be begun.
     judge.summary.unwritten = outputs.iter().filter(|output| output.is_lost()).count() as u64;
     for output in outputs.into_iter().rev() {
-        let lost = output.is_lost();
+        let (lost, extra) = (output.is_lost(), output.is_extra());
         if let Err(error) = output.finish(&run, &judge.summary) {
+            if extra {
+                screen.note(&format!("no step summary: {}", error.message()));
+                continue;
+            }
             judge.summary.unwritten += u64::from(!lost);
             errors.push(error);
         }
@@ -275,6 +279,11 @@ fn outputs(
             )
         })?;
         outputs.push(Output::file(format(name)?, path));
+    }
+    // Beside annotations, which say little, GitHub Actions shows a page for each step.
+    let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+    if let Some(path) = summary.filter(|_| args.format == "github") {
+        outputs.push(Output::summary(format("markdown")?, path.into()));
     }
     Ok(outputs)
 }

@@ -94,6 +94,10 @@ impl CliError {
         )
     }
 
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn shown(&self) -> Shown {
         Shown::new(Level::Error, self.message.clone())
             .code(self.kind.code())

@@ -70,8 +70,19 @@ pub(super) struct Output {
 
 enum Target {
     Screen(BufWriter<io::Stdout>),
-    File { path: PathBuf, file: Option<BufWriter<NamedTempFile>> },
+    File {
+        path: PathBuf,
+        file: Option<BufWriter<NamedTempFile>>,
+    },
+    /// The step summary of GitHub Actions: other steps write to it too, so it is added to.
+    Summary {
+        path: PathBuf,
+        text: Vec<u8>,
+    },
 }
+
+/// GitHub drops a step summary that is longer. Source: GitHub, "Adding a job summary".
+const SUMMARY: u64 = 1 << 20;
 
 impl Output {
     /// A report on standard output.
@@ -94,6 +105,17 @@ impl Output {
         Self { reporter: format.reporter(Style::default()), target, fault }
     }
 
+    /// A report that is added to the step summary of GitHub Actions.
+    pub(super) fn summary(format: &'static dyn ReportFormat, path: PathBuf) -> Self {
+        let target = Target::Summary { path, text: Vec::new() };
+        Self { reporter: format.reporter(Style::default()), target, fault: None }
+    }
+
+    /// Whether nobody asked for it in so many words: when it fails, that is no error.
+    pub(super) fn is_extra(&self) -> bool {
+        matches!(self.target, Target::Summary { .. })
+    }
+
     pub(super) fn begin(&mut self, run: &Run<'_>) {
         self.write(|reporter, out| reporter.begin(run, out));
     }
@@ -107,6 +129,7 @@ impl Output {
         self.fault.as_ref().is_some_and(|fault| match self.target {
             Target::Screen(_) => fault.kind() != io::ErrorKind::BrokenPipe,
             Target::File { .. } => true,
+            Target::Summary { .. } => false,
         })
     }
 
@@ -144,6 +167,8 @@ impl Output {
                 file.persist(&path).map_err(|fault| fail(&fault.error))?;
                 Ok(())
             }
+            Target::Summary { path, text } => append(&path, &text)
+                .map_err(|fault| CliError::unwritable(&path.to_string_lossy(), &fault)),
         }
     }
 
@@ -155,8 +180,22 @@ impl Output {
             Target::Screen(out) => step(self.reporter.as_mut(), out),
             Target::File { file: Some(file), .. } => step(self.reporter.as_mut(), file),
             Target::File { file: None, .. } => Ok(()),
+            Target::Summary { text, .. } => step(self.reporter.as_mut(), text),
         };
         self.fault = done.err();
+    }
+}
+
+/// Adds a report to a file that may not get longer than [`SUMMARY`]; a note where it does not fit.
+#[expect(clippy::disallowed_methods, reason = "the command line may touch files")]
+fn append(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+    let room = SUMMARY.saturating_sub(file.metadata()?.len());
+    let note: &[u8] = b"\nsocklint: the report is too long for this summary.\n";
+    match () {
+        () if text.len() as u64 <= room => file.write_all(text),
+        () if note.len() as u64 <= room => file.write_all(note),
+        () => Ok(()),
     }
 }
 

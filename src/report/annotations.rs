@@ -98,9 +98,14 @@ fn of_finding<'a>(finding: &Finding<'a>) -> Annotation<'a> {
         title: format!("{}: {}", finding.host.title(), rule.summary()),
         message,
         code: rule.id(),
-        path: location.map(|location| relative(location.path())),
+        path: location.and_then(|location| path_of(location.path())),
         location,
     }
+}
+
+/// Standard input is no file that an annotation could stand in.
+fn path_of(path: &str) -> Option<Cow<'_, str>> {
+    (path != "-").then(|| relative(path))
 }
 
 fn of_problem<'a>(host: &'a HostReport, problem: &Problem<'a>) -> Annotation<'a> {
@@ -109,7 +114,7 @@ fn of_problem<'a>(host: &'a HostReport, problem: &Problem<'a>) -> Annotation<'a>
         title: format!("{}: {}", host.title(), problem.code()),
         message: format!("{}\nhelp: {}", problem.message(), problem.help()),
         code: problem.code(),
-        path: Some(relative(&host.snapshot.origin.path)),
+        path: path_of(&host.snapshot.origin.path),
         location: problem.location(),
     }
 }

@@ -135,7 +135,7 @@ impl HumanReport {
     fn issues(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
         if run.verbose {
             let path = safe::line(&host.snapshot.origin.path);
-            let format = &host.snapshot.origin.format;
+            let format = safe::line(&host.snapshot.origin.format);
             writeln!(out, "note: {path}: read as {format}, {}", safe::line(&host.detection))?;
             if let Some(decoded) =
                 host.snapshot.sources.files().first().and_then(|file| file.decoded())

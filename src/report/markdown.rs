@@ -12,7 +12,7 @@ use super::unknowns::Unknowns;
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{Summary, Verdict};
 use crate::capture::Severity as IssueSeverity;
-use crate::safe::markdown::text as cell;
+use crate::safe::markdown::{lines, text as cell};
 
 /// The longest report, in bytes: less than 1 MiB by what other steps may write.
 const MOST: usize = 900_000;
@@ -61,7 +61,7 @@ impl Table {
     }
 
     fn row<'a>(&mut self, cells: impl IntoIterator<Item = &'a str>) {
-        let row: String = cells.into_iter().map(|text| format!(" {} |", cell(text))).collect();
+        let row: String = cells.into_iter().map(|text| format!(" {} |", lines(text))).collect();
         if row.len() < ROW {
             self.rows.push_str(&format!("|{row}\n"));
         } else {

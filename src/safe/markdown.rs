@@ -33,6 +33,12 @@ pub fn text(text: &str) -> String {
     cell
 }
 
+/// [`text`] for each line, with breaks between them.
+#[must_use]
+pub fn lines(lines: &str) -> String {
+    lines.lines().map(text).collect::<Vec<_>>().join("<br>")
+}
+
 fn ends_with_www(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.get(bytes.len().saturating_sub(3)..).is_some_and(|end| end.eq_ignore_ascii_case(b"www"))
@@ -40,7 +46,7 @@ fn ends_with_www(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{lines, text};
 
     #[test]
     fn nothing_of_a_text_is_markup() {
@@ -59,5 +65,6 @@ mod tests {
         ] {
             assert_eq!(text(given), expected, "{given:?}");
         }
+        assert_eq!(lines("a\n|b"), "a<br>\\|b");
     }
 }

@@ -109,6 +109,7 @@ impl Place {
             "FORCE_COLOR",
             "COLUMNS",
             "CI",
+            "GITHUB_STEP_SUMMARY",
         ] {
             command.env_remove(name);
         }
