@@ -9,7 +9,7 @@ use divan::{AllocProfiler, Bencher};
 use socklint::audit::{Summary, Threshold, audit};
 use socklint::capture::{self, Capture, Options};
 use socklint::policy::{Policy, Severity, load};
-use socklint::report::{HostReport, Run, Style, format};
+use socklint::report::{HostReport, REPORTERS, Run, Style, format};
 use socklint::snapshot::Grade;
 use socklint::source::SourceFile;
 
@@ -101,8 +101,13 @@ fn read_and_judge(bencher: Bencher, listeners: usize) {
     });
 }
 
-/// A policy under which every listener is a violation, rendered whole.
-#[divan::bench(args = ["human", "json"], consts = [30, 2_000, 10_000])]
+/// The names of all output formats.
+fn formats() -> impl Iterator<Item = &'static str> {
+    REPORTERS.iter().map(|format| format.name())
+}
+
+/// A policy under which every listener is a violation, rendered whole in each format.
+#[divan::bench(args = formats(), consts = [2_000, 10_000], max_time = 2)]
 fn render<const VIOLATIONS: usize>(bencher: Bencher, name: &str) {
     let text = "[[rule]]\nid = \"none\"\nforbid = true\nbecause = \"bench\"\nhelp = \"stop it\"\n";
     let policy = load(vec![Arc::new(SourceFile::new("none.toml", text))])

@@ -14,6 +14,7 @@ pub mod capture;
 pub mod cli;
 pub mod controls;
 pub mod draft;
+pub mod evidence;
 pub mod explain;
 pub mod frameworks;
 pub mod inventory;

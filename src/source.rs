@@ -284,15 +284,21 @@ impl SourceMap {
     /// do not stand in one text.
     #[must_use]
     pub fn stretch(&self, start: u32, len: u32) -> &str {
+        let (id, base) = self.holder(start);
+        let start = start.saturating_sub(base) as usize;
+        self.get(id).map_or("", |file| file.slice(start..start + len as usize))
+    }
+
+    /// The text that a place counted over all texts is in, and where that text begins.
+    #[must_use]
+    pub fn holder(&self, start: u32) -> (SourceId, u32) {
         let index = match self.bases.get(1) {
             Some(&second) if start >= second => {
                 self.bases.partition_point(|&base| base <= start).saturating_sub(1)
             }
             _ => 0,
         };
-        let base = self.bases.get(index).copied().unwrap_or_default();
-        let start = start.saturating_sub(base) as usize;
-        self.files.get(index).map_or("", |file| file.slice(start..start + len as usize))
+        (SourceId(to_u32(index)), self.bases.get(index).copied().unwrap_or_default())
     }
 
     /// The text of an id; `None` for an id of another map.

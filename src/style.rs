@@ -66,16 +66,37 @@ pub(crate) fn line(text: &mut String, colour: bool, pieces: &[(Paint, &str)]) {
     text.push('\n');
 }
 
-/// A text with blanks behind it, `width` columns wide.
-pub(crate) fn pad(text: &str, width: usize) -> String {
-    let blanks = width.saturating_sub(text.width());
-    format!("{text}{}", " ".repeat(blanks))
+/// How many columns a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    // Most texts are such, and looking up the width of each character costs more than all else.
+    let printable = |byte: u8| (0x20..0x7F).contains(&byte);
+    if text.bytes().all(printable) { text.len() } else { text.width() }
 }
 
-/// A text with blanks before it, `width` columns wide.
-pub(crate) fn right(text: &str, width: usize) -> String {
-    let blanks = width.saturating_sub(text.width());
-    format!("{}{text}", " ".repeat(blanks))
+/// Appends a text with blanks behind it, `columns` wide.
+pub(crate) fn push_padded(target: &mut String, text: &str, columns: usize) {
+    target.push_str(text);
+    push_blanks(target, columns.saturating_sub(width(text)));
+}
+
+/// Appends so many blanks.
+pub(crate) fn push_blanks(target: &mut String, count: usize) {
+    target.extend(std::iter::repeat_n(' ', count));
+}
+
+/// A text with blanks behind it, `columns` wide.
+pub(crate) fn pad(text: &str, columns: usize) -> String {
+    let mut padded = String::with_capacity(text.len().max(columns));
+    push_padded(&mut padded, text, columns);
+    padded
+}
+
+/// A text with blanks before it, `columns` wide.
+pub(crate) fn right(text: &str, columns: usize) -> String {
+    let mut padded = String::with_capacity(text.len().max(columns));
+    push_blanks(&mut padded, columns.saturating_sub(width(text)));
+    padded.push_str(text);
+    padded
 }
 
 /// The beginning of a text that takes at most `width` columns, with an ellipsis when that is not all.

@@ -57,8 +57,12 @@ pub enum Missing {
     PortName,
     /// The port number was read from a service name, and proof is asked for.
     PortResolved,
+    /// The port is cut.
+    PortCut,
     /// The port could not be read or is not in the evidence.
     PortNotShown,
+    /// The evidence does not tell the transport of a socket.
+    TransportNotTold,
     /// The transport is inferred from the layout, and proof is asked for.
     TransportInferred,
     /// The format does not show the bound device.
@@ -91,7 +95,7 @@ pub enum Missing {
 
 impl Missing {
     /// Every kind, in order.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::TransportNotShown,
         Self::FamilyNotShown,
         Self::ListenersNotShown,
@@ -114,7 +118,9 @@ impl Missing {
         Self::DualStack,
         Self::PortName,
         Self::PortResolved,
+        Self::PortCut,
         Self::PortNotShown,
+        Self::TransportNotTold,
         Self::TransportInferred,
         Self::DeviceNotShown,
         Self::InterfaceAddresses,
@@ -269,9 +275,19 @@ impl Missing {
                 "a port is shown by its service name, and `--evidence proven` is asked for",
                 "capture with `-n`: `ss -lntup`",
             ),
+            Self::PortCut => (
+                "port-cut",
+                "a port is cut",
+                "capture wider columns: `netstat -anW` on FreeBSD, without `-A` elsewhere",
+            ),
             Self::PortNotShown => {
                 ("port-not-shown", "a port is not in the evidence", "capture with `ss -lntup`")
             }
+            Self::TransportNotTold => (
+                "transport-not-told",
+                "the evidence does not tell the transport of a socket",
+                "capture with `ss -lntup`, which names it in each row",
+            ),
             Self::TransportInferred => (
                 "transport-inferred",
                 "the transport is told by the layout only, and `--evidence proven` is asked for",

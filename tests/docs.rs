@@ -12,6 +12,7 @@ use socklint::cli::CliErrorKind;
 use socklint::policy::condition::KEYS;
 use socklint::policy::packs::PACKS;
 use socklint::policy::{PolicyErrorKind, load};
+use socklint::report::REPORTERS;
 use socklint::source::SourceFile;
 use socklint::suite::{self, SuiteFinding};
 
@@ -23,11 +24,33 @@ const PAGES: &[(&str, &str)] = &[
     ("SECURITY.md", include_str!("../SECURITY.md")),
     ("docs/codes.md", include_str!("../docs/codes.md")),
     ("docs/controls.md", include_str!("../docs/controls.md")),
+    ("docs/reports/audit.md", include_str!("../docs/reports/audit.md")),
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
+    ("docs/live.md", include_str!("../docs/live.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),
+    ("docs/inputs.md", include_str!("../docs/inputs.md")),
+    ("docs/formats/sosreport.md", include_str!("../docs/formats/sosreport.md")),
+    ("docs/reports.md", include_str!("../docs/reports.md")),
     ("docs/formats/ss.md", include_str!("../docs/formats/ss.md")),
     ("docs/formats/netstat.md", include_str!("../docs/formats/netstat.md")),
+    ("docs/formats/lsof.md", include_str!("../docs/formats/lsof.md")),
+    ("docs/formats/lsof-F.md", include_str!("../docs/formats/lsof-F.md")),
+    ("docs/formats/proc-net.md", include_str!("../docs/formats/proc-net.md")),
     ("docs/formats/snapshot.md", include_str!("../docs/formats/snapshot.md")),
+    ("docs/formats/ansible.md", include_str!("../docs/formats/ansible.md")),
+    ("docs/formats/docker.md", include_str!("../docs/formats/docker.md")),
+    ("docs/formats/goss.md", include_str!("../docs/formats/goss.md")),
+    ("docs/formats/inspec.md", include_str!("../docs/formats/inspec.md")),
+    ("docs/formats/jc.md", include_str!("../docs/formats/jc.md")),
+    ("docs/formats/lynis.md", include_str!("../docs/formats/lynis.md")),
+    ("docs/formats/masscan.md", include_str!("../docs/formats/masscan.md")),
+    ("docs/formats/nmap.md", include_str!("../docs/formats/nmap.md")),
+    ("docs/formats/osquery.md", include_str!("../docs/formats/osquery.md")),
+    ("docs/formats/netstat-bsd.md", include_str!("../docs/formats/netstat-bsd.md")),
+    ("docs/formats/netstat-windows.md", include_str!("../docs/formats/netstat-windows.md")),
+    ("docs/formats/powershell.md", include_str!("../docs/formats/powershell.md")),
+    ("docs/formats/sockstat.md", include_str!("../docs/formats/sockstat.md")),
+    ("docs/formats/systemctl.md", include_str!("../docs/formats/systemctl.md")),
 ];
 
 /// The text of a page; a checkout may have put other line ends into it.
@@ -173,7 +196,19 @@ fn pages_of_formats_show_what_the_program_prints() {
     for (name, capture, evidence) in [
         ("docs/formats/ss.md", "docs/formats/ss.md", "db1.txt"),
         ("docs/formats/netstat.md", "docs/formats/netstat.md", "web1.txt"),
+        ("docs/formats/lsof.md", "docs/formats/lsof.md", "mac1.txt"),
+        ("docs/formats/lsof-F.md", "docs/formats/lsof-F.md", "db1.txt"),
+        ("docs/formats/proc-net.md", "docs/formats/proc-net.md", "web1.txt"),
         ("docs/formats/snapshot.md", "docs/formats/netstat.md", "web1.txt"),
+        ("docs/formats/ansible.md", "docs/formats/ansible.md", "web1.json"),
+        ("docs/formats/docker.md", "docs/formats/docker.md", "dock1.txt"),
+        ("docs/formats/goss.md", "docs/formats/goss.md", "goss.yaml"),
+        ("docs/formats/inspec.md", "docs/formats/inspec.md", "web1.json"),
+        ("docs/formats/jc.md", "docs/formats/jc.md", "web1.json"),
+        ("docs/formats/lynis.md", "docs/formats/lynis.md", "web1.dat"),
+        ("docs/formats/masscan.md", "docs/formats/masscan.md", "scan.txt"),
+        ("docs/formats/nmap.md", "docs/formats/nmap.md", "scan.txt"),
+        ("docs/formats/osquery.md", "docs/formats/osquery.md", "edge1.txt"),
     ] {
         let directory = tempfile::tempdir().expect("a directory");
         let text = page(capture);
@@ -182,5 +217,18 @@ fn pages_of_formats_show_what_the_program_prints() {
         #[expect(clippy::disallowed_methods, reason = "the program under test reads it")]
         std::fs::write(directory.path().join(evidence), body).expect("the capture is written");
         assert_eq!(check_transcripts(name, directory.path()), 1, "{name}");
+    }
+}
+
+#[test]
+fn every_output_format_has_its_section() {
+    let text = page("docs/reports.md");
+    let sections: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    for format in REPORTERS {
+        let heading = format!("`{}`", format.name());
+        let found = sections.iter().any(|section| section.contains(&heading));
+        // Those for auditors share their sections.
+        let found = found || page("docs/reports/audit.md").contains(&heading);
+        assert!(found, "docs/reports.md has no section {heading}");
     }
 }

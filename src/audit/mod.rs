@@ -138,6 +138,9 @@ impl Undecided {
     ) -> Self {
         let kinds =
             coverage.iter().fold(facts, |kinds, &(.., kind)| kinds.union(MissingSet::of(kind)));
+        if kinds.is_empty() {
+            return Self::default();
+        }
         let format = capture::format(&snapshot.origin.format);
         let cure = |kind| Some((kind, format?.cure(kind)?));
         let cures = kinds.iter().filter_map(cure).collect();
@@ -297,6 +300,18 @@ pub(crate) fn uncovered(
     rule: Option<&Rule>,
     facts: &Facts<'_>,
 ) -> Vec<(Transport, Family, Missing)> {
+    // The usual case, told at once: all of TCP and UDP is there, and the rule asks for nothing else.
+    let usual = [Transport::Tcp, Transport::Udp];
+    let named = rule.map(|rule| rule.transports.as_slice()).unwrap_or_default();
+    let shown = |transport| {
+        Family::ALL.into_iter().all(|family| {
+            let cell = facts.snapshot.coverage.get(transport, family);
+            cell == Cell::Proven || (cell == Cell::Presumed && facts.grade == Grade::Presumed)
+        })
+    };
+    if usual.into_iter().all(shown) && named.iter().all(|transport| usual.contains(transport)) {
+        return Vec::new();
+    }
     needs(rule, facts)
         .into_iter()
         .filter_map(|(transport, family)| {

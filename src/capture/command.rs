@@ -65,9 +65,41 @@ fn goes_on(line: &str) -> bool {
     quote.is_some()
 }
 
+/// Cmdlets of PowerShell behind a pipe that pass every object on, in lower case, with their aliases.
+const CMDLETS: &[&str] = &[
+    "format-table",
+    "ft",
+    "format-list",
+    "fl",
+    "select-object",
+    "select",
+    "sort-object",
+    "convertto-csv",
+    "convertto-json",
+    "export-csv",
+    "epcsv",
+    "out-file",
+    "out-string",
+    "out-host",
+    "tee-object",
+];
+
 /// Whether a program behind a pipe passes every row on.
 fn is_harmless(program: &str, args: &[&str]) -> bool {
     let option = |arg: &&str| arg.starts_with('-');
+    let cmdlet = program.to_ascii_lowercase();
+    if CMDLETS.contains(&cmdlet.as_str()) {
+        // `-First`, `-Last`, `-Skip`, `-Index` and `-Unique` drop objects, and what stands in braces is
+        // not read here.
+        let keeps = |arg: &&str| {
+            let drops = ["-f", "-l", "-sk", "-i", "-u", "-t"];
+            let arg = arg.to_ascii_lowercase();
+            !(drops.iter().any(|option| arg.starts_with(option)) || arg.contains(['{', '(', '$']))
+        };
+        let limits = matches!(cmdlet.as_str(), "select-object" | "select" | "sort-object");
+        return args.iter().all(|arg| !arg.contains(['{', '$']))
+            && (!limits || args.iter().all(keeps));
+    }
     HARMLESS.contains(&program)
         && match program {
             "sort" => !args.iter().any(|arg| arg.starts_with("-u")),

@@ -36,6 +36,8 @@ const NAMED_KEYS: usize = 6;
 pub struct Document {
     source: Arc<SourceFile>,
     json: OnceCell<Option<Json>>,
+    /// Whether a header of a format that reads lines stands outside of JSON.
+    tables: OnceCell<bool>,
 }
 
 /// The JSON of a text.
@@ -62,7 +64,7 @@ impl Document {
     /// Looks at a text; nothing is read yet.
     #[must_use]
     pub fn new(source: Arc<SourceFile>) -> Self {
-        Self { source, json: OnceCell::new() }
+        Self { source, json: OnceCell::new(), tables: OnceCell::new() }
     }
 
     /// The text with its name.
@@ -90,7 +92,23 @@ impl Document {
     /// Whether a header of a format that reads lines stands in the text: then it is a transcript,
     /// whatever else stands there.
     pub(super) fn has_tables(&self) -> bool {
-        self.lines().any(|(_, line)| FORMATS.iter().any(|format| format.header(line).is_some()))
+        let json = || self.json.get().and_then(Option::as_ref);
+        let foreign = |(at, line): Line<'_>| {
+            json().is_none_or(|json| json.outside(self.text(), at))
+                && FORMATS.iter().any(|format| format.header(line).is_some())
+        };
+        *self.tables.get_or_init(|| self.lines().any(foreign))
+    }
+
+    /// Whether a string stands in the text.
+    pub(super) fn holds(&self, sign: &str) -> bool {
+        memchr::memmem::find(self.text().as_bytes(), sign.as_bytes()).is_some()
+    }
+
+    /// Whether the text may hold JSON in which one of these keys stands.
+    pub(super) fn holds_key(&self, keys: &[&str]) -> bool {
+        memchr::memchr(b'{', self.text().as_bytes()).is_some()
+            && keys.iter().any(|key| self.holds(&format!("\"{key}\"")))
     }
 
     /// The host that the first prompt names.
@@ -122,7 +140,8 @@ impl Document {
             let message = "XML, but none of the formats that socklint reads".to_owned();
             return Some(self.refuse(IssueKind::UnknownFormat, start..end, message));
         }
-        let json = self.json().filter(|json| json.alone)?;
+        begins_json(body).then_some(())?;
+        let json = self.json()?;
         if let Some(broken) = json.broken.first() {
             let message = broken.message.clone();
             return Some(self.refuse(IssueKind::BadJson, broken.at.clone(), message));
@@ -146,8 +165,19 @@ impl Document {
 
     /// The captures that a format made of the JSON, and one for each place where it is broken, which
     /// may have been a listener of any of them.
-    pub(super) fn finish(&self, mut captures: Vec<Capture>) -> Vec<Capture> {
+    pub(super) fn finish(&self, captures: Vec<Capture>) -> Vec<Capture> {
+        self.finish_but(captures, |_| false)
+    }
+
+    /// The same; what is broken in a way that the format `expected` counts for nothing.
+    pub(super) fn finish_but(
+        &self,
+        mut captures: Vec<Capture>,
+        expected: impl Fn(&str) -> bool,
+    ) -> Vec<Capture> {
         let broken = self.json().map(|json| json.broken.as_slice()).unwrap_or_default();
+        let fits = |broken: &&Broken| !self.text().get(broken.at.start..).is_some_and(&expected);
+        let broken: Vec<&Broken> = broken.iter().filter(fits).collect();
         if !broken.is_empty() {
             for capture in &mut captures {
                 let coverage = capture.snapshot.coverage;
@@ -322,15 +352,10 @@ impl Document {
     /// The values, where they are all that the text holds: not where a table of another format stands
     /// between them.
     pub(super) fn json_values(&self) -> Vec<(Value<'_>, Option<&str>)> {
-        let Some(json) = self.json() else { return Vec::new() };
-        let foreign = |(at, line): Line<'_>| {
-            json.outside(self.text(), at)
-                && FORMATS.iter().any(|format| format.header(line).is_some())
-        };
-        if !json.alone && self.lines().any(foreign) {
-            return Vec::new();
+        match self.json() {
+            Some(json) if json.alone || !self.has_tables() => self.values().collect(),
+            _ => Vec::new(),
         }
-        self.values().collect()
     }
 }
 
@@ -357,11 +382,6 @@ impl<'a> Draft<'a> {
         if host.is_none() {
             *host = name.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
         }
-    }
-
-    /// The name of the host so far.
-    pub(super) fn host_name(&self) -> Option<&str> {
-        self.builder.snapshot().host.name.as_deref()
     }
 
     /// Records an issue at a byte range.

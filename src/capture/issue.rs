@@ -41,11 +41,21 @@ pub enum IssueKind {
     BadJson,
     /// A JSON document of another schema, or a snapshot with a wrong value.
     BadSnapshot,
+    /// A scanner could not tell whether ports are open.
+    Uncertain,
+    /// Two captures of one host do not show the same.
+    Contradiction,
+    /// A file beside another capture of its host cannot be used.
+    FileUnread,
+    /// A capture beside another one of its host does not count.
+    LeftAside,
+    /// Addresses were replaced before the evidence was handed out.
+    Obfuscated,
 }
 
 impl IssueKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Empty,
         Self::Binary,
         Self::UnknownFormat,
@@ -58,6 +68,11 @@ impl IssueKind {
         Self::Ignored,
         Self::BadJson,
         Self::BadSnapshot,
+        Self::Uncertain,
+        Self::Contradiction,
+        Self::FileUnread,
+        Self::LeftAside,
+        Self::Obfuscated,
     ];
 
     /// The diagnostic code.
@@ -76,6 +91,11 @@ impl IssueKind {
             Self::Ignored => "socklint::capture::ignored",
             Self::BadJson => "socklint::capture::bad_json",
             Self::BadSnapshot => "socklint::capture::bad_snapshot",
+            Self::Uncertain => "socklint::capture::uncertain",
+            Self::Contradiction => "socklint::capture::contradiction",
+            Self::FileUnread => "socklint::capture::file_unread",
+            Self::LeftAside => "socklint::capture::left_aside",
+            Self::Obfuscated => "socklint::capture::obfuscated",
         }
     }
 
@@ -92,8 +112,13 @@ impl IssueKind {
             | Self::CutOff
             | Self::BadJson
             | Self::BadSnapshot => Severity::Error,
-            Self::ToolError | Self::ForgedRow | Self::AmbiguousOwner => Severity::Warning,
-            Self::Ignored => Severity::Note,
+            Self::ToolError
+            | Self::ForgedRow
+            | Self::AmbiguousOwner
+            | Self::Contradiction
+            | Self::FileUnread
+            | Self::Obfuscated => Severity::Warning,
+            Self::Ignored | Self::LeftAside | Self::Uncertain => Severity::Note,
         }
     }
 
@@ -111,7 +136,14 @@ impl IssueKind {
             | Self::RowUnread
             | Self::BadJson
             | Self::BadSnapshot => Some(Missing::RowUnread),
-            Self::ForgedRow | Self::AmbiguousOwner | Self::Ignored => None,
+            Self::ForgedRow
+            | Self::AmbiguousOwner
+            | Self::Ignored
+            | Self::Contradiction
+            | Self::FileUnread
+            | Self::LeftAside
+            | Self::Obfuscated
+            | Self::Uncertain => None,
         }
     }
 
@@ -122,8 +154,9 @@ impl IssueKind {
             Self::Empty => "capture the sockets into the file: `ss -lntup > capture.txt`",
             Self::Binary => "socklint reads text; `ss -lntup` prints it",
             Self::UnknownFormat => {
-                "socklint reads the output of ss and netstat and its own snapshots; \
-                 name the format with `--from` when detection is wrong"
+                "socklint reads the output of ss, netstat and many other tools, and its own \
+                 snapshots; `socklint check --help` names the formats, and `--from` takes one when \
+                 detection is wrong"
             }
             Self::NotSockets => "capture a list of sockets: `ss -lntup`",
             Self::RowUnread => {
@@ -139,7 +172,17 @@ impl IssueKind {
             Self::AmbiguousOwner => "the owner counts as not known: the name was chosen to mislead",
             Self::Ignored => "remove them, or leave them: nothing in them looks like a socket",
             Self::BadJson => "write it again: `socklint list -f json` makes snapshots",
+            Self::Uncertain => "what a scan leaves open is decided on the host: `sudo ss -lntup`",
             Self::BadSnapshot => "the shape of a snapshot is that of `socklint list -f json`",
+            Self::Contradiction => {
+                "the socket counts: capture again when it should not be there, and look closer when \
+                 one tool does not see it"
+            }
+            Self::FileUnread => "what the file would tell counts as not known",
+            Self::LeftAside => "nothing: the other captures of the host show more",
+            Self::Obfuscated => {
+                "use the archive as it was before `sos clean`, to judge by addresses"
+            }
         }
     }
 }

@@ -4,15 +4,37 @@
 //! [`CaptureIssue`], and the coverage of the snapshot shrinks with it. To add a format, write
 //! `src/capture/<name>.rs` with a [`CaptureFormat`], and add one line to [`FORMATS`].
 
+pub mod ansible;
 pub mod command;
+pub mod docker;
 pub mod document;
+pub mod goss;
+pub mod inspec;
 mod issue;
+pub mod jc;
 pub mod json;
+pub mod lsof;
+pub mod lynis;
+pub mod masscan;
 pub mod netstat;
+pub mod netstat_bsd;
+pub mod netstat_windows;
+pub mod nmap;
+pub mod osquery;
+pub mod powershell;
+pub mod proc_net;
+mod scan;
+mod seen;
 pub mod snapshot;
+pub mod sockstat;
 pub mod ss;
+pub mod systemctl;
+mod table;
+#[cfg(test)]
+mod testing;
 mod transcript;
 pub mod tree;
+mod yaml;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -50,8 +72,7 @@ pub trait CaptureFormat: Sync {
 
     /// Reads from [`Transcript::position`] on, until the text ends or a line belongs to another
     /// format or host, and leaves the position there. It must get past at least one line when that
-    /// line is this format's.
-    /// A format that has documents only holds nothing in a text that is none (`--from`).
+    /// line is this format's. A format that has documents only holds nothing in a text that is none (`--from`).
     fn read(&self, transcript: &mut Transcript) {
         let end = transcript.source().text().len();
         transcript.set_position(end);
@@ -118,8 +139,28 @@ pub trait CaptureFormat: Sync {
 }
 
 /// Every format, in the order in which they are tried.
-pub static FORMATS: &[&dyn CaptureFormat] =
-    &[&snapshot::SnapshotDocument, &ss::Ss, &netstat::Netstat];
+pub static FORMATS: &[&dyn CaptureFormat] = &[
+    &snapshot::SnapshotDocument,
+    &ss::Ss,
+    &netstat_bsd::NetstatBsd,
+    &netstat_windows::NetstatWindows,
+    &sockstat::Sockstat,
+    &powershell::PowerShell,
+    &systemctl::Systemctl,
+    &netstat::Netstat,
+    &lsof::Lsof,
+    &lsof::LsofFields,
+    &proc_net::ProcNet,
+    &ansible::Ansible,
+    &osquery::Osquery,
+    &nmap::Nmap,
+    &masscan::Masscan,
+    &docker::Docker,
+    &lynis::Lynis,
+    &jc::Jc,
+    &goss::Goss,
+    &inspec::Inspec,
+];
 
 /// The format of this name.
 #[must_use]
@@ -199,6 +240,9 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
     }
     let source = clean(source);
     let mut transcript = Transcript::new(Arc::clone(&source), options.command.as_deref());
+    if let Some(refused) = options.from.and_then(|from| mistaken(&transcript, from, options)) {
+        return vec![refused];
+    }
     let mut captures: Vec<Capture> = Vec::new();
     while !transcript.at_end() {
         let found = match options.from {
@@ -255,7 +299,7 @@ fn may_be_cut(text: &str) -> bool {
 }
 
 /// Puts what the user says over what the evidence says.
-fn apply(snapshot: &mut Snapshot, options: &Options) {
+pub(crate) fn apply(snapshot: &mut Snapshot, options: &Options) {
     if let Some(host) = &options.host {
         snapshot.host.name = Some(host.clone());
     }
@@ -302,6 +346,31 @@ fn detect(transcript: &Transcript) -> Option<(&'static dyn CaptureFormat, String
         }
     }
     rows
+}
+
+/// What `--from` says of a text of another format: the formats of one tool on different systems share
+/// their words, and a reader that knows none of the lines would call them unreadable.
+fn mistaken(
+    transcript: &Transcript,
+    from: &'static dyn CaptureFormat,
+    options: &Options,
+) -> Option<Capture> {
+    let source = transcript.source();
+    let own = |line: LineRange| {
+        let text = transcript.content(line);
+        from.header(text).is_some() || from.row(text).is_some()
+    };
+    if transcript.lines_from(0).any(own) {
+        return None;
+    }
+    let (other, why) = detect(transcript)?;
+    let message =
+        format!("this is `{}` ({why}), not `{}` as `--from` says", other.name(), from.name());
+    let line = transcript
+        .lines_from(0)
+        .find(|line| !transcript.content(*line).trim().is_empty())
+        .map(|line| line.start..line.end);
+    Some(refuse(Arc::clone(source), IssueKind::UnknownFormat, line, message, options))
 }
 
 /// The capture that stands for a text that cannot be used.
@@ -355,6 +424,14 @@ fn clean(source: Arc<SourceFile>) -> Arc<SourceFile> {
     match strip_colours(source.text()) {
         Cow::Borrowed(_) => source,
         Cow::Owned(text) => Arc::new(source.with_text(text, "text with terminal colours")),
+    }
+}
+
+/// A text without terminal colours, for evidence that is no capture.
+pub(crate) fn without_colours(text: &str) -> Cow<'_, str> {
+    match memchr::memchr(0x1B, text.as_bytes()) {
+        Some(_) => strip_colours(text),
+        None => Cow::Borrowed(text),
     }
 }
 

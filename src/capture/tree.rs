@@ -14,6 +14,9 @@ use crate::source::to_u32;
 /// How deep values may be nested.
 pub(super) const DEEPEST: usize = 128;
 
+/// How many keys [`Value::get_near`] looks at.
+const NEAR: usize = 64;
+
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -161,6 +164,20 @@ impl<'a> Value<'a> {
             found.find(|(_, value)| value.kind() != Kind::Null).map(|(_, value)| value)
         };
         keys.iter().find_map(named)
+    }
+
+    /// As [`Value::get`], among the first keys of an object only: for what is asked of one object
+    /// again and again.
+    #[must_use]
+    pub fn get_near(self, keys: &[&str]) -> Option<Value<'a>> {
+        let near = || self.entries().take(NEAR).filter(|(_, value)| value.kind() != Kind::Null);
+        keys.iter().find_map(|key| near().find(|(name, _)| name.is(key)).map(|(_, value)| value))
+    }
+
+    /// What tells it from every other value of its tree.
+    #[must_use]
+    pub fn id(self) -> u32 {
+        self.index
     }
 
     /// Whether an object has a key, whatever its value.

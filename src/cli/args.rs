@@ -68,7 +68,7 @@ pub(super) enum PolicyCommand {
 /// What the evidence is.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// Files and directories of evidence, `-` for standard input, `live` for this host [default:
+    /// Files, directories and archives of evidence, `-` for standard input, `live` for this host [default:
     /// standard input when something is piped, else live].
     #[arg(value_name = "INPUT")]
     pub(super) inputs: Vec<PathBuf>,
@@ -149,12 +149,9 @@ pub(super) struct SnapshotArgs {
     pub(super) label: Vec<String>,
 }
 
-/// `socklint check`.
+/// What evidence is judged by.
 #[derive(Debug, Args)]
-pub(super) struct CheckArgs {
-    #[command(flatten)]
-    pub(super) input: InputArgs,
-
+pub(super) struct AuditArgs {
     /// A policy file, a directory of them, or `builtin:NAME` (repeatable) [default: $SOCKLINT_POLICY,
     /// else the nearest socklint.toml up to the repository's root, else builtin:baseline].
     #[arg(short, long, value_name = "POLICY", help_heading = "Policy")]
@@ -195,6 +192,20 @@ pub(super) struct CheckArgs {
     /// Warnings about the policy and the run are errors.
     #[arg(long, help_heading = "Verdict")]
     pub(super) strict: bool,
+}
+
+/// `socklint check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
+
+    /// How many threads judge [default: as many as the machine runs at once].
+    #[arg(short, long, value_name = "N", help_heading = "Output")]
+    pub(super) jobs: Option<usize>,
 
     /// The format on standard output; `socklint formats` lists them.
     #[arg(short, long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]

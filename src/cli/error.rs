@@ -14,6 +14,8 @@ pub enum CliErrorKind {
     NoEvidence,
     /// A file that cannot be read.
     Unreadable,
+    /// An input that is larger than any evidence.
+    Limit,
     /// A report that cannot be written.
     Unwritable,
     /// A policy of which no rule is asked.
@@ -28,10 +30,11 @@ pub enum CliErrorKind {
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
+        Self::Limit,
         Self::Unwritable,
         Self::NoRule,
         Self::Strict,
@@ -46,6 +49,7 @@ impl CliErrorKind {
             Self::Usage => "socklint::cli::usage",
             Self::NoEvidence => "socklint::cli::no_evidence",
             Self::Unreadable => "socklint::cli::unreadable",
+            Self::Limit => "socklint::cli::limit",
             Self::Unwritable => "socklint::cli::unwritable",
             Self::NoRule => "socklint::cli::no_rule",
             Self::Strict => "socklint::cli::strict",

@@ -3,7 +3,7 @@
 use super::args::ExplainArgs;
 use super::error::{CliError, CliErrorKind};
 use super::output::Screen;
-use super::{check, input, policies};
+use super::{input, policies, session};
 use crate::explain::{self, Binder, Endpoint, Subject};
 use crate::policy::{Policy, nearest, suggestion};
 use crate::report::policy_error;
@@ -45,7 +45,7 @@ fn explain(args: &ExplainArgs, screen: &Screen) -> Result<String, Option<CliErro
             if json { explain::code_as_json(page) } else { explain::code_for_people(page, style) }
         }
         Subject::Rule(id) => {
-            let now = check::now(args.now.as_deref())?;
+            let now = session::now(args.now.as_deref())?;
             let policy = policy(args, screen)?;
             let rule = explain::rule(&policy, id, now).map_err(|help| {
                 let message = format!(
@@ -61,7 +61,7 @@ fn explain(args: &ExplainArgs, screen: &Screen) -> Result<String, Option<CliErro
             let endpoint =
                 Endpoint::parse(text).map_err(|error| usage(error.message, error.help))?;
             let binder = binder(args, &endpoint)?;
-            let now = check::now(args.now.as_deref())?;
+            let now = session::now(args.now.as_deref())?;
             let policy = policy(args, screen)?;
             let judged = explain::judge(&policy, &endpoint, &binder, now);
             match json {

@@ -7,7 +7,7 @@ use super::args::InventoryArgs;
 use super::error::{CliError, CliErrorKind};
 use super::input::Inputs;
 use super::output::{Screen, write_file};
-use super::{check, policies};
+use super::{policies, session};
 use crate::inventory::{Inventory, REGISTERS, Register, register};
 use crate::policy::suggestion;
 use crate::report::policy_error;
@@ -23,7 +23,7 @@ pub(super) fn run(args: &InventoryArgs, screen: &Screen) -> u8 {
 }
 
 fn inventory(args: &InventoryArgs, screen: &Screen) -> Result<u8, CliError> {
-    let now = check::now(args.now.as_deref())?;
+    let now = session::now(args.now.as_deref())?;
     let format = find(&args.format)?;
     let mut files = Vec::new();
     for output in &args.output {

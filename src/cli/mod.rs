@@ -13,6 +13,7 @@ mod list;
 mod live;
 mod output;
 mod policies;
+mod session;
 mod snapshot;
 mod test;
 

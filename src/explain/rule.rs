@@ -333,12 +333,12 @@ fn negated(condition: &Condition) -> String {
 fn values(policy: &Policy, rule: &Rule) -> Vec<Value> {
     let own = if rule.id == rule.local_id { Origin::Own } else { Origin::Inherited };
     let place = |key: &str| {
-        let span = rule.keys.iter().find(|(name, _)| name == key).map(|(_, span)| *span);
+        let span = rule.keys.iter().find(|(name, _)| *name == key).map(|(_, span)| *span);
         span.and_then(|span| Place::of(policy, span))
     };
     let mut values = Vec::new();
     let mut push = |key: &str, text: Option<String>| {
-        if let Some(text) = text.filter(|_| rule.keys.iter().any(|(name, _)| name == key)) {
+        if let Some(text) = text.filter(|_| rule.keys.iter().any(|(name, _)| *name == key)) {
             values.push(Value {
                 key: key.to_owned(),
                 text,

@@ -19,6 +19,7 @@
 //! What is not known is `?` with a note that says why and what supplies it, and every listing says
 //! what it covers: an empty one proves nothing by itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -29,8 +30,12 @@ use super::{Listing, Style};
 use crate::address::Scope;
 use crate::capture::cure;
 use crate::safe;
-use crate::snapshot::{Address, Cell, Device, Family, Port, Snapshot, Socket, Transport, Vantage};
-use crate::style::{GAP, NARROWEST, PADDED, Paint, cut, pad, right, wrap};
+use crate::snapshot::{
+    Address, Cell, Device, Family, Owner, Port, Snapshot, Socket, Transport, Vantage,
+};
+use crate::style::{
+    GAP, NARROWEST, PADDED, Paint, cut, pad, push_blanks, push_padded, right, width, wrap,
+};
 use crate::truth::Missing;
 
 /// Under so many columns for endpoint and owner together, a row takes two lines.
@@ -95,7 +100,15 @@ struct Row {
 
 impl Row {
     fn endpoint_width(&self) -> usize {
-        self.endpoint.width() + self.endpoint_mark.width()
+        width(&self.endpoint) + width(&self.endpoint_mark)
+    }
+
+    /// All owners and the mark.
+    fn whole_owners(&self) -> Cow<'_, str> {
+        match (self.owners.as_slice(), self.owner_mark.as_str()) {
+            ([one], "") => Cow::Borrowed(one),
+            (owners, mark) => Cow::Owned(owners.join(", ") + mark),
+        }
     }
 
     /// The endpoint in at most `width` columns, with its marks where there is room for both.
@@ -152,15 +165,17 @@ struct Widths {
 
 impl Widths {
     fn add(&mut self, row: &Row) {
-        let owner: usize = row.owners.iter().map(|owner| owner.width() + ", ".len()).sum();
-        let owner = owner.saturating_sub(", ".len()) + row.owner_mark.width();
+        let owner: usize = row.owners.iter().map(|owner| width(owner) + ", ".len()).sum();
+        let owner = owner.saturating_sub(", ".len()) + width(&row.owner_mark);
         let endpoint = row.endpoint_width();
-        self.scope = self.scope.max(scope_text(row.scope).width());
+        self.scope = self.scope.max(width(scope_text(row.scope)));
         self.endpoint = self.endpoint.max(endpoint);
-        self.transport = self.transport.max(row.transport.width());
+        self.transport = self.transport.max(width(row.transport));
         self.owner = self.owner.max(owner);
-        self.line = self.line.max(row.line.width());
-        self.endpoints.insert(endpoint);
+        self.line = self.line.max(width(&row.line));
+        if !self.endpoints.contains(&endpoint) {
+            self.endpoints.insert(endpoint);
+        }
     }
 }
 
@@ -293,7 +308,7 @@ impl Page {
         }
         Row {
             scope: socket.scope(),
-            endpoint: safe::line(&snapshot.endpoint(socket)).into_owned(),
+            endpoint: harmless(snapshot.endpoint(socket)),
             endpoint_mark: mark,
             transport: if socket.mptcp { "mptcp" } else { socket.transport.name() },
             owners: owners(snapshot, socket),
@@ -344,6 +359,9 @@ impl Page {
     }
 
     fn wide(&mut self, row: &Row, columns: &Columns) {
+        if !self.colour && !columns.cut {
+            return self.plain(row, columns);
+        }
         let scope = pad(scope_text(row.scope), columns.scope);
         let colour = paint(row.scope);
         let fits = row.endpoint_width() <= columns.endpoint;
@@ -381,6 +399,24 @@ impl Page {
             (Paint::Plain, GAP),
             (Paint::Dim, &line),
         ]);
+    }
+
+    /// The same without colours and of any width: written at once.
+    fn plain(&mut self, row: &Row, columns: &Columns) {
+        let text = &mut self.text;
+        push_padded(text, scope_text(row.scope), columns.scope);
+        text.push_str(GAP);
+        text.push_str(&row.endpoint);
+        text.push_str(&row.endpoint_mark);
+        push_blanks(text, columns.endpoint.saturating_sub(row.endpoint_width()));
+        text.push_str(GAP);
+        push_padded(text, row.transport, columns.transport);
+        text.push_str(GAP);
+        push_padded(text, &row.whole_owners(), columns.owner);
+        text.push_str(GAP);
+        push_blanks(text, columns.line.saturating_sub(row.line.len()));
+        text.push_str(&row.line);
+        text.push('\n');
     }
 
     /// A row of two lines, for narrow screens.
@@ -445,6 +481,14 @@ impl Page {
     }
 }
 
+/// The text, with what could harm made visible.
+fn harmless(text: String) -> String {
+    match safe::line(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(harmless) => harmless,
+    }
+}
+
 /// Host and evidence.
 pub(crate) fn heading(snapshot: &Snapshot) -> String {
     let origin = &snapshot.origin;
@@ -492,20 +536,29 @@ fn sections(snapshot: &Snapshot) -> Vec<(Option<&str>, Vec<&Socket>)> {
         }
     }
     for (_, sockets) in &mut sections {
-        let key = |socket: &Socket| {
-            let (missing, port) = match socket.port {
-                Port::Number(port) => (false, port),
-                Port::Missing(_) => (true, 0),
-            };
-            (exposure(socket.scope()), missing, port, socket.transport)
-        };
+        let mut keyed: Vec<(Order, &Socket)> =
+            sockets.iter().map(|&socket| (order(socket), socket)).collect();
         // The text of an endpoint is made where nothing else tells two sockets apart.
-        sockets.sort_by(|a, b| {
-            let endpoints = || snapshot.endpoint(a).cmp(&snapshot.endpoint(b));
-            key(a).cmp(&key(b)).then_with(endpoints)
+        keyed.sort_by(|(a, first), (b, second)| {
+            let endpoints = || snapshot.endpoint(first).cmp(&snapshot.endpoint(second));
+            a.cmp(b).then_with(endpoints)
         });
+        sockets.clear();
+        sockets.extend(keyed.into_iter().map(|(_, socket)| socket));
     }
     sections
+}
+
+/// What rows are ordered by before their endpoints: exposure, whether the port is missing, port and
+/// transport.
+type Order = (u8, bool, u16, Transport);
+
+fn order(socket: &Socket) -> Order {
+    let (missing, port) = match socket.port {
+        Port::Number(port) => (false, port),
+        Port::Missing(_) => (true, 0),
+    };
+    (exposure(socket.scope()), missing, port, socket.transport)
 }
 
 /// Whom a scope lets in, most first. An address that is not known may be any.
@@ -583,12 +636,26 @@ fn presumed(snapshot: &Snapshot) -> Option<String> {
         1 => parts.push("1 transport, told by the layout".to_owned()),
         transports => parts.push(format!("{transports} transports, told by the layout")),
     }
+    match count(|socket| socket.transport_unknown) {
+        0 => {}
+        1 => parts.push("1 transport, which the evidence does not tell".to_owned()),
+        transports => {
+            parts.push(format!("{transports} transports, which the evidence does not tell"));
+        }
+    }
     (!parts.is_empty()).then(|| format!("Presumed: {}", parts.join("; ")))
 }
 
 /// What holds a socket: each process name once, with its pid or the number of its processes; what
 /// else is known where no process is.
 pub(crate) fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
+    let details = snapshot.details(socket);
+    if let [Owner { name: Some(name), pid: Some(pid), .. }] = snapshot.owners(socket)
+        && details.container.is_none()
+        && !snapshot.text(*name).is_empty()
+    {
+        return vec![format!("{} ({pid})", safe::line(snapshot.text(*name)))];
+    }
     let mut names: Vec<(Option<&str>, Vec<u32>)> = Vec::new();
     for owner in snapshot.owners(socket) {
         let name = owner.name.map(|name| snapshot.text(name));
@@ -615,8 +682,7 @@ pub(crate) fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
             pids => format!("{name} ×{}", pids.len()),
         });
     }
-    let details = snapshot.details(socket);
-    let text = |text| safe::line(snapshot.text(text)).into_owned();
+    let text = |text| safe::line(snapshot.text(text));
     if items.is_empty() {
         let process = if socket.owners_missing.is_some() { "?" } else { "none" };
         let user = match (details.user, details.uid) {

@@ -1,13 +1,14 @@
 //! From what was read to a [`Capture`]: order, names for numbers, and what is missing.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::diag::Listener;
 use super::holders::{Ask, Hold, Holders, Process};
 use super::namespaces::Part;
 use super::route::Link;
-use super::rows::{Extra, Places, Rows, is_dual};
+use super::rows::{Extra, Rows, is_dual};
 use super::{Live, NAME, Netns, Wanted, facts, hierarchy};
 use crate::capture::Capture;
 use crate::snapshot::{
@@ -25,14 +26,40 @@ const OVERFLOW_UID: u32 = 65534;
 /// The control group of the system's first process, which opens sockets for others.
 const INIT: &str = "/init.scope";
 
-/// A listener with what its namespace knows of it.
+/// A listener on its way into the order of the snapshot.
+struct Entry<'a> {
+    /// Namespace, transport, port and MPTCP, in the order of their weight.
+    weight: u64,
+    listener: &'a Listener,
+}
+
+impl<'a> Entry<'a> {
+    fn new(listener: &'a Listener, number: usize) -> Self {
+        let number = u64::try_from(number).unwrap_or_default();
+        let Listener { transport, port, mptcp, .. } = *listener;
+        let weight =
+            (number << 32) | (transport as u64) << 24 | u64::from(port) << 8 | u64::from(mptcp);
+        Self { weight, listener }
+    }
+
+    /// Index of the namespace.
+    fn number(&self) -> usize {
+        usize::try_from(self.weight >> 32).unwrap_or_default()
+    }
+
+    fn rest(&self) -> (IpAddr, Option<u32>, u32) {
+        (self.listener.address, self.listener.device, self.listener.inode)
+    }
+}
+
+/// A listener with what is known of it beside.
 struct Row<'a> {
     listener: &'a Listener,
-    /// Index of the part.
-    number: usize,
     device: Option<&'a Link>,
     cgroup: Option<&'a str>,
     holds: &'a [Hold],
+    /// Name of its namespace.
+    netns: Option<&'a str>,
 }
 
 /// What is looked up once for all sockets.
@@ -50,36 +77,35 @@ struct Sight {
 /// The capture of what was read.
 pub(super) fn capture(live: &Live, wanted: Wanted) -> Capture {
     let sight = Sight::new(live, wanted);
-    let mut rows = Vec::new();
+    let counts = live.parts.iter().filter_map(|part| part.space.as_ref());
+    let mut entries = Vec::with_capacity(counts.map(|space| space.listeners.len()).sum());
     for (number, part) in live.parts.iter().enumerate() {
         let listeners = part.space.iter().flat_map(|space| &space.listeners);
-        rows.extend(listeners.map(|listener| sight.row(listener, part, number)));
+        entries.extend(listeners.map(|listener| Entry::new(listener, number)));
     }
-    rows.sort_by_cached_key(|row| {
-        let Listener { transport, mptcp, address, port, device, inode, .. } = *row.listener;
-        (row.number, transport, port, address, mptcp, device, inode)
-    });
-    let mut text = Rows::new(rows.len());
+    entries.sort_unstable_by(|a, b| a.weight.cmp(&b.weight).then_with(|| a.rest().cmp(&b.rest())));
     let names: Vec<Option<String>> =
         live.parts.iter().enumerate().map(|(number, part)| name(part, number, wanted)).collect();
-    for row in &rows {
-        let netns = names.get(row.number).and_then(Option::as_deref);
-        text.push(row.listener, &row.extra(&sight, netns));
-    }
-    let Rows { text, places, names: shown } = text;
     let mut filler = Filler {
-        builder: Builder::new(Arc::new(SourceFile::new(NAME, text))),
+        builder: Builder::default(),
+        rows: Rows::new(entries.len()),
+        names: Vec::new(),
         sight: &sight,
         pooled: BTreeMap::new(),
         processes: Vec::new(),
     };
-    filler.builder.reserve(rows.len());
+    filler.builder.reserve(entries.len());
+    filler.builder.reserve_details(entries.len());
     filler.processes();
-    let mut shown = shown.into_iter();
-    for (row, places) in rows.iter().zip(places) {
-        filler.socket(row, places, names.get(row.number).and_then(Option::as_deref), &mut shown);
+    for entry in &entries {
+        let number = entry.number();
+        let links = live.parts.get(number).and_then(|part| part.space.as_ref()?.links.as_deref());
+        let netns = names.get(number).and_then(Option::as_deref);
+        filler.socket(&sight.row(entry.listener, links.unwrap_or_default(), netns));
     }
-    let mut snapshot = filler.builder.finish();
+    let Filler { mut builder, rows, .. } = filler;
+    builder.add_source(Arc::new(SourceFile::new(NAME, rows.text)));
+    let mut snapshot = builder.finish();
     describe(&mut snapshot, live, &sight, &names);
     let by_files: u32 =
         live.parts.iter().filter_map(|part| part.space.as_ref()).map(|space| space.by_files).sum();
@@ -110,6 +136,8 @@ impl Sight {
             let mut ids: Vec<u64> = listeners().filter_map(|listener| listener.cgroup).collect();
             ids.sort_unstable();
             ids.dedup();
+            // The root has the first.
+            ids.retain(|&id| id > 1);
             ids
         };
         Self {
@@ -123,9 +151,12 @@ impl Sight {
         }
     }
 
-    fn row<'a>(&'a self, listener: &'a Listener, part: &'a Part, number: usize) -> Row<'a> {
-        let links = part.space.as_ref().and_then(|space| space.links.as_deref());
-        let links = links.unwrap_or_default();
+    fn row<'a>(
+        &'a self,
+        listener: &'a Listener,
+        links: &'a [Link],
+        netns: Option<&'a str>,
+    ) -> Row<'a> {
         let device = listener.device.filter(|&index| index != 0).and_then(|index| {
             let at = links.binary_search_by_key(&index, |link| link.index).ok()?;
             links.get(at)
@@ -133,11 +164,11 @@ impl Sight {
         let path = listener.cgroup.and_then(|id| self.cgroups.get(&id)).map(String::as_str);
         Row {
             listener,
-            number,
             device,
             // The first process opens sockets for others: theirs is not its group.
             cgroup: path.filter(|&path| path != INIT),
             holds: self.holders.of(listener.inode),
+            netns,
         }
     }
 
@@ -161,14 +192,14 @@ impl Sight {
 }
 
 impl<'a> Row<'a> {
-    fn extra(&self, sight: &'a Sight, netns: Option<&'a str>) -> Extra<'a> {
+    fn extra(&self, sight: &'a Sight) -> Extra<'a> {
         Extra {
             device: self.device.map(|link| link.name.as_str()),
             holds: self.holds,
             processes: &sight.holders.processes,
             uid: sight.uid(self.listener.uid),
             cgroup: self.cgroup.filter(|_| !sight.wanted.redact),
-            netns,
+            netns: self.netns,
         }
     }
 
@@ -195,6 +226,9 @@ impl<'a> Row<'a> {
 /// Fills the snapshot.
 struct Filler<'a> {
     builder: Builder,
+    /// The text of the evidence, and where the names of the last row's processes stand in it.
+    rows: Rows,
+    names: Vec<At>,
     sight: &'a Sight,
     /// Strings that were copied already.
     pooled: BTreeMap<&'a str, Text>,
@@ -242,14 +276,9 @@ impl<'a> Filler<'a> {
         }
     }
 
-    fn socket(
-        &mut self,
-        row: &Row<'a>,
-        places: Places,
-        netns: Option<&'a str>,
-        names: &mut impl Iterator<Item = At>,
-    ) {
+    fn socket(&mut self, row: &Row<'a>) {
         let listener = row.listener;
+        let places = self.rows.push(listener, &row.extra(self.sight), &mut self.names);
         let mut socket = Socket::new(listener.transport, SourceId(0), places.row);
         socket.mptcp = listener.mptcp;
         socket.address =
@@ -267,8 +296,7 @@ impl<'a> Filler<'a> {
             // An interface that came or went meanwhile: its number stands for it.
             (Some(index), None) => Device::Named(self.builder.pooled(&index.to_string())),
         };
-        for hold in row.holds {
-            let at = names.next().unwrap_or_default();
+        for (hold, &at) in row.holds.iter().zip(&self.names) {
             if let Some(&process) = self.processes.get(hold.process as usize) {
                 self.builder.owner(Owner { fd: Some(hold.fd), at, ..process });
             }
@@ -279,12 +307,12 @@ impl<'a> Filler<'a> {
             [] => self.sight.without_owner,
             _ => self.sight.others,
         };
-        let details = self.details(row, netns);
+        let details = self.details(row);
         self.builder.details(&mut socket, details);
         self.builder.socket(socket);
     }
 
-    fn details(&mut self, row: &Row<'a>, netns: Option<&'a str>) -> Details {
+    fn details(&mut self, row: &Row<'a>) -> Details {
         let sight = self.sight;
         let path = row.cgroup.or_else(|| row.of_holders(sight, Some));
         let unit = match path {
@@ -304,7 +332,7 @@ impl<'a> Filler<'a> {
             cgroup: self.text(open(path)),
             unit: self.text(unit),
             container: self.text(open(container)),
-            netns: self.text(netns),
+            netns: self.text(row.netns),
             ..Details::default()
         }
     }
@@ -320,6 +348,7 @@ fn name(part: &Part, number: usize, wanted: Wanted) -> Option<String> {
 fn describe(snapshot: &mut Snapshot, live: &Live, sight: &Sight, names: &[Option<String>]) {
     let redact = sight.wanted.redact;
     let origin = &mut snapshot.origin;
+    NAME.clone_into(&mut origin.path);
     NAME.clone_into(&mut origin.format);
     origin.command = Some(match &live.options.netns {
         Netns::Current => "socklint snapshot".to_owned(),

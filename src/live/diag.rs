@@ -146,7 +146,7 @@ fn family_number(family: Family) -> u8 {
 }
 
 /// Reads one answer: one listener, or one for each address of an SCTP endpoint that has several.
-fn listeners(table: &Table, body: &[u8], found: &mut Vec<Listener>) {
+pub(super) fn listeners(table: &Table, body: &[u8], found: &mut Vec<Listener>) {
     let Some(mut listener) = listener(table, body) else { return };
     let mut locals = None;
     for (kind, value) in attributes(body.get(FIXED..).unwrap_or_default()) {

@@ -35,7 +35,8 @@ mod rows;
 mod space;
 #[cfg(target_os = "linux")]
 mod table;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
 #[cfg(target_os = "linux")]
 mod wire;

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rustix::io::Errno;
 
 use super::netlink::{Dump, Netlink};
-use super::wire::{array, attributes, u32_at};
+use super::wire::{array, attributes, push_attribute, u32_at};
 
 /// Message types: a link, a question for links, an address, a question for addresses.
 const NEW_LINK: u16 = 16;
@@ -17,6 +17,9 @@ const NEW_ADDRESS: u16 = 20;
 const GET_ADDRESS: u16 = 22;
 /// The attribute of a link that holds its name.
 const IFLA_IFNAME: u16 = 3;
+/// The attribute of a question that leaves counters out, `RTEXT_FILTER_SKIP_STATS`.
+const IFLA_EXT_MASK: u16 = 29;
+const SKIP_STATS: u32 = 1 << 3;
 /// Attributes of an address: the peer's on a point-to-point link, else the own one; the own one.
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
@@ -48,7 +51,9 @@ pub(super) fn links() -> Result<Vec<Link>, i32> {
     let each = |links: &mut Vec<Link>, kind, body: &[u8]| {
         links.extend((kind == NEW_LINK).then(|| link(body)).flatten());
     };
-    whole(netlink.dump(GET_LINK, &[0; LINK], &mut links, each, Vec::clear))?;
+    let mut body = vec![0; LINK];
+    push_attribute(&mut body, IFLA_EXT_MASK, &SKIP_STATS.to_ne_bytes());
+    whole(netlink.dump(GET_LINK, &body, &mut links, each, Vec::clear))?;
     links.sort_by_key(|link| link.index);
     let mut addresses = Vec::new();
     let each = |found: &mut Vec<(u32, IpAddr, u8)>, kind, body: &[u8]| {

@@ -18,14 +18,13 @@ use crate::snapshot::At;
 /// Columns of the local address and of the peer's.
 const LOCAL: usize = 22;
 const PEER: usize = 18;
+/// About how long a row is.
+const ROW: usize = 128;
 
-/// The text, and where in it things stand.
+/// The text.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) text: String,
-    pub(super) places: Vec<Places>,
-    /// The names of the processes of all rows, one after the other.
-    pub(super) names: Vec<At>,
 }
 
 /// Where the parts of one row stand.
@@ -50,8 +49,8 @@ pub(super) struct Extra<'a> {
 
 impl Rows {
     pub(super) fn new(sockets: usize) -> Self {
-        let mut rows = Self { places: Vec::with_capacity(sockets), ..Self::default() };
-        rows.text.reserve(sockets.saturating_mul(128));
+        let mut rows = Self::default();
+        rows.text.reserve(sockets.saturating_mul(ROW));
         rows.text.push_str("Netid State  Recv-Q Send-Q ");
         rows.cell("Local Address:Port", LOCAL);
         rows.cell("Peer Address:Port", PEER);
@@ -59,8 +58,13 @@ impl Rows {
         rows
     }
 
-    /// Adds a row.
-    pub(super) fn push(&mut self, listener: &Listener, extra: &Extra<'_>) {
+    /// Adds a row; `names` becomes the places of the names of its processes.
+    pub(super) fn push(
+        &mut self,
+        listener: &Listener,
+        extra: &Extra<'_>,
+        names: &mut Vec<At>,
+    ) -> Places {
         let start = self.text.len();
         let netid = if listener.mptcp { "mptcp" } else { netid(listener) };
         self.cell(netid, 5);
@@ -86,7 +90,7 @@ impl Rows {
             IpAddr::V6(_) => "[::]:*",
         });
         self.fill(peer, PEER);
-        self.users(extra);
+        self.users(extra, names);
         if let Some(uid) = extra.uid.filter(|&uid| uid != 0) {
             self.text.push_str(" uid:");
             self.number(uid);
@@ -99,18 +103,19 @@ impl Rows {
         }
         let len = self.text.get(start..).unwrap_or_default().trim_end_matches(' ').len();
         self.text.truncate(start + len);
-        self.places.push(Places { row: At::new(start..start + len), address, port });
         self.text.push('\n');
+        Places { row: At::new(start..start + len), address, port }
     }
 
-    fn users(&mut self, extra: &Extra<'_>) {
+    fn users(&mut self, extra: &Extra<'_>, names: &mut Vec<At>) {
+        names.clear();
         for (index, hold) in extra.holds.iter().enumerate() {
             self.text.push_str(if index == 0 { "users:((\"" } else { ",(\"" });
             let process = extra.processes.get(hold.process as usize);
             let start = self.text.len();
             let name = process.and_then(|process| process.name.as_deref());
             self.harmless(name.unwrap_or("?"));
-            self.names.push(At::new(start..self.text.len()));
+            names.push(At::new(start..self.text.len()));
             self.text.push_str("\",pid=");
             self.number(process.map_or(0, |process| process.pid));
             self.text.push_str(",fd=");
@@ -145,6 +150,9 @@ impl Rows {
 
     /// Text of others: one line, and nothing that acts on a terminal.
     fn harmless(&mut self, text: &str) {
+        if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            return self.text.push_str(text);
+        }
         self.text.extend(text.chars().map(|c| if is_harmful(c) { '?' } else { c }));
     }
 
@@ -162,7 +170,7 @@ impl Rows {
             }
         }
         let shown = digits.get(digits.len() - len..).unwrap_or_default();
-        self.text.extend(shown.iter().map(|&digit| char::from(digit)));
+        self.text.push_str(std::str::from_utf8(shown).unwrap_or_default());
     }
 
     fn number_cell(&mut self, number: u32, width: usize) {

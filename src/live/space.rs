@@ -28,6 +28,9 @@ const SYSCTLS: [&str; 10] = [
     "net.ipv6.ip_nonlocal_bind",
 ];
 
+/// For how many listeners room is made at once; more memory comes when it is needed.
+const MOST_RESERVED: usize = 1 << 16;
+
 /// Everything that was read of a namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Space {
@@ -47,6 +50,7 @@ pub(super) struct Space {
 pub(super) fn read(with_netlink: bool) -> Space {
     let mut space = Space::default();
     let protocols = Protocols::read();
+    space.listeners.reserve_exact(protocols.sockets().min(MOST_RESERVED));
     let mut netlink = with_netlink.then(|| Netlink::open(Some(netlink::SOCK_DIAG)).ok()).flatten();
     for table in &TABLES {
         for family in Family::ALL {
@@ -116,6 +120,11 @@ impl Protocols {
             Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
         });
         known.then(|| rows.collect::<Option<_>>()).flatten()
+    }
+
+    /// How many sockets there are, listeners and others.
+    fn sockets(&self) -> usize {
+        self.0.iter().flat_map(BTreeMap::values).map(|&sockets| sockets as usize).sum()
     }
 
     /// Whether it is known that there is no socket of a protocol and family.

@@ -230,6 +230,27 @@ fn read_sets(value: Value<'_>, reading: &mut Reading) {
     sets.finish(reading, "`[sets]`");
 }
 
+/// Every key of a rule.
+const RULE_KEYS: &[&str] = &[
+    "id",
+    "summary",
+    "severity",
+    "match",
+    "require",
+    "forbid",
+    "expect",
+    "allow",
+    "because",
+    "help",
+    "url",
+    "controls",
+    "tags",
+    "owner",
+    "approved_by",
+    "review_by",
+    "hosts",
+];
+
 fn read_rule(
     mut table: Table<'_>,
     ids: &mut Vec<(String, Span)>,
@@ -242,8 +263,11 @@ fn read_rule(
     if let Some((id, at)) = &id {
         ids.push((id.clone(), reading.span(at.clone())));
     }
-    let places = |entry: Entry<'_>| (entry.name.to_owned(), reading.span(entry.range()));
-    let keys = table.entries().into_iter().map(places).collect();
+    let places = |entry: Entry<'_>| {
+        let name = RULE_KEYS.iter().find(|key| **key == entry.name)?;
+        Some((*name, reading.span(entry.range())))
+    };
+    let keys = table.entries().into_iter().filter_map(places).collect();
     let severity = read_severity(&mut table, reading);
     let match_entry = table.take("match");
     let matches = match &match_entry {

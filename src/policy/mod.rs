@@ -153,7 +153,7 @@ pub struct Rule {
     /// The severity before any override: as its file gives it, or the default.
     pub own_severity: Severity,
     /// Every key that its file writes, in that order: name, and key with value.
-    pub keys: Vec<(String, Span)>,
+    pub keys: Vec<(&'static str, Span)>,
 }
 
 impl Rule {

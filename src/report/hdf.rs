@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::finding::{RuleView, justification, rules};
+use super::finding::{RuleView, justification, rules, shortfall};
 use super::plain::{self, Each, Entry, Ledger, Row};
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{Summary, Verdict};
@@ -65,6 +65,8 @@ struct Profile<'a, C: Serialize> {
     attributes: [u8; 0],
     groups: [u8; 0],
     status: &'static str,
+    /// Why the audit is not whole.
+    status_message: Option<&'a str>,
     controls: C,
 }
 
@@ -111,12 +113,14 @@ impl Reporter for HdfReport {
     fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         let policy = run.policy;
         let version = ToolDocument::THIS.version;
-        let lost = summary.broken > 0 || self.ledger.hosts.is_empty();
+        let shortfall = shortfall(summary);
+        let lost = summary.broken > 0 || summary.hosts == 0;
         let all: Vec<_> = rules(policy)
             .zip(&self.ledger.rows)
             .map(|(rule, row)| (rule, row, worst(row, lost)))
             .collect();
         let total = |wanted: &[Verdict]| json!({ "total": all.iter().filter(|(.., worst)| wanted.contains(worst)).count() });
+        let why = shortfall.as_deref().filter(|_| lost);
         let skipped = [Verdict::Unknown, Verdict::Waived, Verdict::NotApplicable];
         let document = Document {
             platform: json!({ "name": "socklint", "release": version, "target_id": self.target() }),
@@ -136,8 +140,9 @@ impl Reporter for HdfReport {
                 attributes: [],
                 groups: [],
                 status: "loaded",
+                status_message: shortfall.as_deref(),
                 controls: Each(|| {
-                    all.iter().map(|&(rule, row, worst)| self.control(run, rule, row, worst, lost))
+                    all.iter().map(|&(rule, row, worst)| self.control(run, rule, row, worst, why))
                 }),
             }],
         };
@@ -171,7 +176,7 @@ impl HdfReport {
         rule: RuleView<'a>,
         row: &Row,
         worst: Verdict,
-        lost: bool,
+        lost: Option<&str>,
     ) -> ControlDocument<'a> {
         let policy = run.policy;
         let title = rule.summary();
@@ -205,7 +210,13 @@ impl HdfReport {
     }
 
     /// One result an entry. Only a control that fails, or passes wherever it applies, may say `passed`.
-    fn results(&self, run: &Run<'_>, row: &Row, worst: Verdict, lost: bool) -> Vec<ResultDocument> {
+    fn results(
+        &self,
+        run: &Run<'_>,
+        row: &Row,
+        worst: Verdict,
+        lost: Option<&str>,
+    ) -> Vec<ResultDocument> {
         let start = plain::moment(run.judged_at);
         let skipped = |code_desc: String, why: String| ResultDocument {
             status: "skipped",
@@ -258,9 +269,8 @@ impl HdfReport {
             }
             Verdict::Unknown | Verdict::Waived => {}
         }
-        if lost && worst != Verdict::Fail {
-            let why = "some evidence, or all of it, could not be used".to_owned();
-            results.push(skipped("evidence".to_owned(), why));
+        if let Some(why) = lost.filter(|_| worst != Verdict::Fail) {
+            results.push(skipped("evidence".to_owned(), why.to_owned()));
         }
         results
     }

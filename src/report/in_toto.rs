@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::finding::shortfall;
 use super::{HostReport, ReportFormat, Reporter, Run, Style, plain};
 use crate::audit::{Summary, Verdict};
 use crate::policy::Policy;
@@ -97,6 +98,10 @@ impl Reporter for Statement {
     }
 
     fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(why) = shortfall(summary) {
+            let name = self.name(why);
+            self.failed.push(name);
+        }
         let this = std::mem::take(self);
         let result = match () {
             () if !this.failed.is_empty() || summary.exit_code() != 0 => "FAILED",

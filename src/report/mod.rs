@@ -1,8 +1,8 @@
 //! Output formats of audits, one file each: plain findings to bytes.
 //!
 //! A reporter is told of the run, then of each host as it is judged, then of the summary, so that a
-//! fleet needs no more memory than a host. What it says is taken from the views of [`finding`]. To add a format, write `src/report/<name>.rs` with a
-//! [`ReportFormat`], and add one line to [`REPORTERS`].
+//! fleet needs no more memory than a host. What it says is taken from the views of [`finding`]. To
+//! add a format, write `src/report/<name>.rs` with a [`ReportFormat`], and add one line to [`REPORTERS`].
 
 mod annotations;
 mod azure;

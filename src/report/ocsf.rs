@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::finding::{Finding, Standing, findings, justification};
+use super::finding::{Finding, Standing, findings, justification, shortfall};
 use super::place::clip;
 use super::plain;
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
@@ -60,7 +60,8 @@ struct Event<'a> {
     metadata: Value,
     finding_info: Value,
     compliance: Value,
-    resources: [Value; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidences: Option<[Value; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +81,41 @@ struct Unmapped<'a> {
     controls: &'a [String],
 }
 
+impl<'a> Event<'a> {
+    /// An event of a run of which nothing is known yet.
+    fn new(run: &Run<'a>) -> Self {
+        Self {
+            activity_id: 1,
+            activity_name: "Create",
+            category_uid: 2,
+            category_name: "Findings",
+            class_uid: 2003,
+            class_name: "Compliance Finding",
+            type_uid: 200_301,
+            type_name: "Compliance Finding: Create",
+            time: run.judged_at.as_second().saturating_mul(1000),
+            severity_id: 4,
+            severity: "High",
+            status_id: 1,
+            status: "New",
+            message: String::new(),
+            metadata: metadata(),
+            finding_info: Value::Null,
+            compliance: Value::Null,
+            resources: Vec::new(),
+            evidences: None,
+            remediation: None,
+            comment: None,
+            unmapped: Unmapped {
+                verdict: Standing::Unknown.name(),
+                policy: &run.policy.name,
+                evidence_sha256: "",
+                controls: &[],
+            },
+        }
+    }
+}
+
 impl Reporter for Events {
     fn begin(&mut self, _: &Run<'_>, _: &mut dyn Write) -> io::Result<()> {
         Ok(())
@@ -97,14 +133,47 @@ impl Reporter for Events {
         Ok(())
     }
 
-    fn finish(&mut self, _: &Run<'_>, _: &Summary, _: &mut dyn Write) -> io::Result<()> {
-        Ok(())
+    fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        let Some(why) = shortfall(summary) else { return Ok(()) };
+        write(out, &of_run(run, why))
     }
 }
 
 fn write(out: &mut dyn Write, event: &Event<'_>) -> io::Result<()> {
     safe::json(out, event, false)?;
     out.write_all(b"\n")
+}
+
+fn metadata() -> Value {
+    json!({
+        "version": "1.5.0",
+        "product": {
+            "name": "socklint",
+            "vendor_name": "socklint",
+            "version": ToolDocument::THIS.version,
+        },
+    })
+}
+
+/// An event of a run that is not whole, after those of its hosts.
+fn of_run<'a>(run: &Run<'a>, why: String) -> Event<'a> {
+    let mut uid = sha256_hex(format!("1\0{}\0{why}", run.policy.sha256()).as_bytes());
+    uid.truncate(32);
+    Event {
+        message: why,
+        finding_info: json!({
+            "uid": uid,
+            "title": "the audit must be whole",
+            "analytic": { "type_id": 1, "type": "Rule", "uid": "audit", "name": "audit" },
+        }),
+        compliance: json!({
+            "standards": [run.policy.name],
+            "control": "audit",
+            "status_id": 2,
+            "status": "Warning",
+        }),
+        ..Event::new(run)
+    }
 }
 
 /// What an event is about; without a finding, about evidence that could not be used.
@@ -137,15 +206,6 @@ impl<'a> About<'a> {
         let references: Vec<&str> = rule.and_then(|rule| rule.url()).into_iter().collect();
         let labels = self.host.snapshot.host.labels.iter();
         Event {
-            activity_id: 1,
-            activity_name: "Create",
-            category_uid: 2,
-            category_name: "Findings",
-            class_uid: 2003,
-            class_name: "Compliance Finding",
-            type_uid: 200_301,
-            type_name: "Compliance Finding: Create",
-            time: self.run.judged_at.as_second().saturating_mul(1000),
             severity_id,
             severity,
             status_id,
@@ -154,17 +214,9 @@ impl<'a> About<'a> {
                 Some(finding) => finding.message(),
                 None => plain::unusable(self.host, self.run.lenient),
             },
-            metadata: json!({
-                "version": "1.5.0",
-                "product": {
-                    "name": "socklint",
-                    "vendor_name": "socklint",
-                    "version": ToolDocument::THIS.version,
-                },
-            }),
             finding_info: self.finding_info(),
             compliance: self.compliance(),
-            resources: [json!({
+            resources: vec![json!({
                 "uid": self.host.title(),
                 "name": self.host.title(),
                 "type": "Host",
@@ -179,6 +231,7 @@ impl<'a> About<'a> {
                 evidence_sha256: self.sha256,
                 controls: rule.map(|rule| rule.controls()).unwrap_or_default(),
             },
+            ..Event::new(self.run)
         }
     }
 

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::finding::{RuleView, justification, rules};
+use super::finding::{RuleView, justification, rules, shortfall};
 use super::place::uri;
 use super::plain::{Each, Entry, Evidence, Ledger, Row, moment};
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
@@ -267,14 +267,8 @@ impl<'a> Page<'a> {
                 *count += more;
             }
         }
-        let mut remarks = Vec::new();
-        if self.summary.broken > 0 {
-            let count = self.summary.broken;
-            remarks.push(format!("{count} pieces of evidence could not be used."));
-        }
-        if self.summary.hosts == 0 {
-            remarks.push("No host was judged.".to_owned());
-        }
+        let mut remarks: Vec<String> =
+            shortfall(self.summary).map(|why| markup(&format!("{why}."))).into_iter().collect();
         let count: u64 = left_out.0.iter().sum();
         if count > 0 {
             remarks.push(format!(

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::finding::shortfall;
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{Summary, Verdict, missed};
 use crate::controls::{Counts, Tally};
@@ -80,6 +81,9 @@ impl Reporter for Metrics {
 
     fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         let mut page = Page::default();
+        if let Some(why) = shortfall(summary) {
+            page.text = format!("# {}\n", safe::line(&why));
+        }
         totals(run, summary, &mut page);
         self.details(run, summary, &mut page);
         out.write_all(page.text.as_bytes())

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use super::finding::{RuleView, Standing, findings_of, justification, rules};
+use super::finding::{RuleView, Standing, findings_of, justification, rules, shortfall};
 use super::plain::{self, moment};
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{RuleRef, RuleResult, Summary, Verdict};
@@ -138,7 +138,22 @@ impl Reporter for Benchmark {
         )
     }
 
-    fn finish(&mut self, _: &Run<'_>, _: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(why) = shortfall(summary) {
+            let time = moment(run.judged_at);
+            write!(
+                out,
+                "  <TestResult id=\"xccdf_socklint_testresult_0-run\" start-time=\"{time}\" \
+                 end-time=\"{time}\" version=\"{}\" test-system=\"socklint\">\n\
+                 \x20   <title>The run as a whole</title>\n\
+                 \x20   <remark>{}</remark>\n\
+                 \x20   <target>the run</target>\n\
+                 \x20   <score system=\"urn:xccdf:scoring:flat-unweighted\" maximum=\"1\">0</score>\n\
+                 \x20 </TestResult>\n",
+                ToolDocument::THIS.version,
+                text(&why),
+            )?;
+        }
         out.write_all(b"</Benchmark>\n")
     }
 }
@@ -302,7 +317,7 @@ mod tests {
     #[test]
     fn names_are_nc_names() {
         assert_eq!(nc_name("baseline/telnet"), "baseline..telnet");
-        assert_eq!(nc_name("a b\u{1b}<é>"), "a_b_____");
+        assert_eq!(nc_name("a b\u{1b}<é>"), "a_b____");
         assert_eq!(nc_name(""), "_");
     }
 }

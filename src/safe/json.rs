@@ -58,6 +58,11 @@ impl<F: serde_json::ser::Formatter> serde_json::ser::Formatter for Harmless<F> {
         out: &mut W,
         fragment: &str,
     ) -> std::io::Result<()> {
+        // Most texts are such.
+        let plain = |byte: u8| (0x20..0x7F).contains(&byte) && byte != b'#';
+        if fragment.bytes().all(plain) {
+            return out.write_all(fragment.as_bytes());
+        }
         if !fragment.chars().any(is_harmful) && !super::has_command(fragment) {
             return out.write_all(fragment.as_bytes());
         }

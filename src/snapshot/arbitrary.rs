@@ -212,6 +212,7 @@ fn add(builder: &mut Builder, raw: RawSocket) {
     let mut socket = Socket::new(raw.transport, builder.source(), row);
     let (inferred, mptcp, resolved) = raw.flags;
     socket.transport_inferred = inferred;
+    socket.transport_unknown = inferred && resolved;
     socket.mptcp = mptcp && raw.transport == Transport::Tcp;
     socket.port_resolved = resolved;
     socket.address = raw.address;
@@ -267,8 +268,16 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
         prop_oneof![Just(Vantage::Observed), Just(Vantage::Declared), Just(Vantage::External)];
     let strings = vec(option::of(string()), 4);
     let interfaces = (option::of(vec(interface(), 0..3)), vec(namespace(), 0..2));
-    (host, vantage, strings, coverage(), interfaces, vec(socket(), 0..8), string()).prop_map(
-        |((name, labels), vantage, strings, coverage, (interfaces, namespaces), sockets, path)| {
+    let rest = (vec(socket(), 0..8), string(), option::of(string()));
+    (host, vantage, strings, coverage(), interfaces, rest).prop_map(
+        |(
+            (name, labels),
+            vantage,
+            strings,
+            coverage,
+            (interfaces, namespaces),
+            (sockets, path, scanned),
+        )| {
             let mut builder = Builder::new(Arc::new(SourceFile::new(path, EVIDENCE)));
             for socket in sockets {
                 add(&mut builder, socket);
@@ -295,6 +304,7 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
             };
             snapshot.interfaces = interfaces;
             snapshot.namespaces = namespaces;
+            snapshot.scanned.extend(scanned.map(|ports| ("tcp".to_owned(), ports)));
             snapshot
         },
     )

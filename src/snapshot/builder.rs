@@ -79,6 +79,11 @@ impl Builder {
         self.snapshot.owners.reserve(sockets);
     }
 
+    /// Makes room for the rarer facts of so many sockets.
+    pub fn reserve_details(&mut self, sockets: usize) {
+        self.snapshot.details.reserve_exact(sockets);
+    }
+
     /// Adds an owner of the socket that comes next.
     pub fn owner(&mut self, owner: Owner) {
         self.snapshot.owners.push(owner);

@@ -1,9 +1,20 @@
 //! What the path of a control group tells: the systemd unit and the container.
 //!
 //! Sources: systemd, "Control Group Interface" and cg_path_get_unit in src/basic/cgroup-util.c; the
-//! cgroup drivers of runc (`docker-ID.scope`, `/docker/ID`), containerd (`cri-containerd-ID.scope`),
-//! CRI-O (`crio-ID.scope`), Podman (`libpod-ID.scope`), LXC (`lxc.payload.NAME`, `/lxc/NAME`) and
-//! systemd-nspawn (`machine-NAME.scope`).
+//! cgroup drivers of runc (`docker-ID.scope`, `/docker/ID`), containerd (`cri-containerd-ID.scope`,
+//! `SLICE:cri-containerd:ID`), CRI-O (`crio-ID.scope`), Podman (`libpod-ID.scope`, `/libpod_parent/libpod-ID`), LXC
+//! (`lxc.payload.NAME`, `/lxc/NAME`) and systemd-nspawn (`machine-NAME.scope`).
+
+/// Engines by how the name of a control group begins that they make for a container.
+const ENGINES: [&str; 7] = [
+    "docker-",
+    "cri-containerd-",
+    "crio-",
+    "libpod-payload-",
+    "libpod-",
+    "nerdctl-",
+    "containerd-",
+];
 
 /// The innermost systemd unit of a path that is no slice: `/system.slice/ssh.service` is of
 /// `ssh.service`, and a user's service is named rather than the user manager that runs it.
@@ -14,17 +25,20 @@ pub fn unit(path: &str) -> Option<&str> {
         .find(|part| KINDS.iter().any(|kind| part.len() > kind.len() && part.ends_with(kind)))
 }
 
-/// The container of a path, by id or name as the path has it.
+/// The container of a path, by id or name as the path has it. Of containers in containers the outer
+/// one: that is the host's.
 #[must_use]
 pub fn container(path: &str) -> Option<&str> {
-    const SCOPES: [&str; 6] =
-        ["docker-", "cri-containerd-", "crio-", "libpod-", "nerdctl-", "containerd-"];
     let mut before = "";
     for part in path.split('/').filter(|part| !part.is_empty()) {
         let scope = part.strip_suffix(".scope").unwrap_or(part);
-        if let Some(id) =
-            SCOPES.iter().find_map(|prefix| scope.strip_prefix(prefix)).filter(|id| is_id(id))
+        if let Some(id) = ENGINES.iter().find_map(|prefix| scope.strip_prefix(prefix)).filter(is_id)
         {
+            return Some(id);
+        }
+        // `kubepods-burstable-podX.slice:cri-containerd:ID`, `system.slice:docker:ID`: the form that
+        // runc takes for its systemd driver, where another driver gets it.
+        if let Some((_, id)) = part.rsplit_once(':').filter(|(_, id)| is_id(id)) {
             return Some(id);
         }
         if let Some(name) = part.strip_prefix("lxc.payload.") {
@@ -33,10 +47,11 @@ pub fn container(path: &str) -> Option<&str> {
         if let Some(name) = scope.strip_prefix("machine-").filter(|_| part.ends_with(".scope")) {
             return Some(name);
         }
-        if before == "lxc"
-            || is_id(part)
-                && (before == "docker" || before.starts_with("pod") || before == "default")
-        {
+        if let Some(name) = part.strip_prefix("systemd-nspawn@") {
+            return name.strip_suffix(".service");
+        }
+        let in_engine = before == "docker" || before.starts_with("pod") || before == "default";
+        if before == "lxc" || is_id(&part) && (in_engine || part.len() == 64) {
             return Some(part);
         }
         before = part;
@@ -45,7 +60,7 @@ pub fn container(path: &str) -> Option<&str> {
 }
 
 /// Whether a text is the id of a container: 64 hex digits, or a beginning of at least 12.
-fn is_id(text: &str) -> bool {
+fn is_id(text: &&str) -> bool {
     (12..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
@@ -84,5 +99,21 @@ mod tests {
         for path in [docker, kube, podman] {
             assert_eq!(container(&path), Some(ID), "{path}");
         }
+    }
+
+    /// Paths as the engines make them, of both versions of control groups.
+    #[test]
+    fn paths_of_container_engines() {
+        let paths = include_str!("../../tests/fixtures/cgroups.tsv");
+        let mut count = 0;
+        for line in paths.lines().filter(|line| !line.starts_with('#')) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [_, path, of_unit, of_container] = fields.as_slice() else { panic!("{line}") };
+            let known = |field: &str| (field != "-").then(|| field.to_owned());
+            assert_eq!(unit(path).map(str::to_owned), known(of_unit), "{line}");
+            assert_eq!(container(path).map(str::to_owned), known(of_container), "{line}");
+            count += 1;
+        }
+        assert!(count > 20);
     }
 }

@@ -42,6 +42,9 @@ pub struct SnapshotDocument<'a> {
     /// Network namespaces beside the first. Left out when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<NamespaceDocument<'a>>,
+    /// Ports that a scan asked for, by transport: `{"tcp": "22,80,8000-8010"}`. Left out when empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub scanned: &'a BTreeMap<String, String>,
     /// Sysctls of the network, by name. Left out when empty.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sysctls: &'a BTreeMap<String, String>,
@@ -149,7 +152,7 @@ pub struct SocketDocument<'a> {
     /// Facts that rest on the layout or a name table: `transport`, `port`. Left out when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub presumed: Vec<&'static str>,
-    /// Why facts are not, or not wholly, known: `address`, `port`, `interface`, `processes` to the
+    /// Why facts are not, or not wholly, known: `transport`, `address`, `port`, `interface`, `processes` to the
     /// id of the reason. Left out when empty.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub missing: BTreeMap<&'static str, &'static str>,
@@ -260,6 +263,7 @@ impl<'a> SnapshotDocument<'a> {
                 .as_ref()
                 .map(|interfaces| interfaces.iter().map(InterfaceDocument::new).collect()),
             namespaces: snapshot.namespaces.iter().map(NamespaceDocument::new).collect(),
+            scanned: &snapshot.scanned,
             sysctls: &snapshot.sysctls,
         }
     }
@@ -289,13 +293,15 @@ pub fn write(out: &mut dyn io::Write, snapshot: &Snapshot) -> io::Result<()> {
     if !document.sysctls.is_empty() {
         lines.field("sysctls", document.sysctls)?;
     }
+    if !document.scanned.is_empty() {
+        lines.field("scanned", document.scanned)?;
+    }
     lines.key("sockets")?;
     lines.out.write_all(b"[")?;
     for (index, socket) in snapshot.sockets().iter().enumerate() {
         lines.item(index)?;
-        let line = lines.line;
-        let socket = SocketDocument { line, ..SocketDocument::new(snapshot, socket) };
-        safe::json(lines.out, &socket, false)?;
+        let document = SocketDocument::on_line(snapshot, socket, lines.line);
+        safe::json(lines.out, &document, false)?;
     }
     lines.end()?;
     lines.out.write_all(b"\n}\n")
@@ -411,6 +417,10 @@ impl<'a> SocketDocument<'a> {
     /// The document of one socket.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, socket: &Socket) -> Self {
+        Self::on_line(snapshot, socket, snapshot.line(socket))
+    }
+
+    fn on_line(snapshot: &'a Snapshot, socket: &Socket, line: usize) -> Self {
         let details = snapshot.details(socket);
         let text = |text: Option<Text>| text.map(|text| snapshot.text(text));
         let mut missing = BTreeMap::new();
@@ -437,6 +447,9 @@ impl<'a> SocketDocument<'a> {
                 None
             }
         };
+        if socket.transport_unknown {
+            missing.insert("transport", crate::truth::Missing::TransportNotTold.id());
+        }
         if let Device::Missing(reason) = socket.device {
             missing.insert("interface", reason.id());
         }
@@ -473,7 +486,7 @@ impl<'a> SocketDocument<'a> {
             netns: text(details.netns),
             presumed,
             missing,
-            line: snapshot.line(socket),
+            line,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! itself (or into a small pool, where the evidence escapes or breaks them), so that a row costs no
 //! allocation.
 
+mod adopt;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod builder;
@@ -14,8 +15,10 @@ mod coverage;
 pub mod document;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
+pub use adopt::Adopted;
 pub use builder::Builder;
 pub use coverage::{Cell, Coverage};
 
@@ -259,6 +262,8 @@ pub struct Socket {
     pub transport: Transport,
     /// The transport is told by the layout only.
     pub transport_inferred: bool,
+    /// The transport is not told: [`Socket::transport`] is the likeliest one and counts for nothing.
+    pub transport_unknown: bool,
     /// The row is of the MPTCP table: the same exposure as the TCP row that stands beside it.
     pub mptcp: bool,
     /// The port was read from a service name.
@@ -296,6 +301,7 @@ impl Socket {
         Self {
             transport,
             transport_inferred: false,
+            transport_unknown: false,
             mptcp: false,
             port_resolved: false,
             address: Address::Missing(Missing::AddressNotShown),
@@ -506,6 +512,8 @@ pub struct Snapshot {
     pub interfaces: Option<Vec<Interface>>,
     /// Network namespaces beside the first, where the evidence tells of them.
     pub namespaces: Vec<Namespace>,
+    /// Ports that a scan asked for, by transport, as the scanner writes them: `22,80,8000-8010`.
+    pub scanned: BTreeMap<String, String>,
     /// Sysctls of the network, in the first network namespace, by name: `net.ipv6.bindv6only`.
     pub sysctls: BTreeMap<String, String>,
     sockets: Vec<Socket>,
@@ -604,16 +612,25 @@ impl Snapshot {
     /// Address, device and port: `0.0.0.0:80`, `[::1]:25`, `*:22`, `[fe80::1]%eth0:546`.
     #[must_use]
     pub fn endpoint(&self, socket: &Socket) -> String {
-        let address = match socket.address {
-            Address::Ip(IpAddr::V6(ip)) | Address::Reached(IpAddr::V6(ip)) => format!("[{ip}]"),
-            Address::Ip(IpAddr::V4(_))
-            | Address::Reached(IpAddr::V4(_))
-            | Address::Dual
-            | Address::Star
-            | Address::Missing(_) => self.address_text(socket),
+        let mut text = String::with_capacity(24);
+        // Writing to a String cannot fail.
+        let _ = match socket.address {
+            Address::Ip(IpAddr::V6(ip)) | Address::Reached(IpAddr::V6(ip)) => {
+                write!(text, "[{ip}]")
+            }
+            Address::Ip(IpAddr::V4(ip)) | Address::Reached(IpAddr::V4(ip)) => write!(text, "{ip}"),
+            Address::Dual | Address::Star => text.write_char('*'),
+            Address::Missing(_) => text.write_str(&self.address_text(socket)),
         };
-        let device = self.device(socket).map_or_else(String::new, |name| format!("%{name}"));
-        format!("{address}{device}:{}", self.port_text(socket))
+        if let Some(name) = self.device(socket) {
+            text.push('%');
+            text.push_str(name);
+        }
+        let _ = match socket.port {
+            Port::Number(port) => write!(text, ":{port}"),
+            Port::Missing(_) => write!(text, ":{}", self.port_text(socket)),
+        };
+        text
     }
 }
 

@@ -102,6 +102,8 @@ fn waivers_are_judged_by_the_moment_of_the_test() {
 
 #[test]
 fn every_error_of_a_test_file_is_told_in_one_run() {
+    let names = crate::capture::FORMATS.iter().map(|format| format!("`{}`", format.name()));
+    let names = names.collect::<Vec<_>>().join(", ");
     assert_eq!(
         messages(
             "[[test]]\nevidence = 'hello'\nviolates = ['no-telnt', 'zebra', 'db', 'db']\nunkown = []\n\
@@ -112,8 +114,8 @@ fn every_error_of_a_test_file_is_told_in_one_run() {
             "a test has no `name` @ [[test]] ? write `name = \"a wildcard PostgreSQL is caught\"`: reports \
              name tests by it",
             "the evidence cannot be used: the evidence is in no format that socklint knows @ hello ? socklint \
-             reads the output of ss and netstat and its own snapshots; name the format with `--from` when \
-             detection is wrong",
+             reads the output of ss, netstat and many other tools, and its own snapshots; `socklint check \
+             --help` names the formats, and `--from` takes one when detection is wrong",
             "the policy `p` has no rule `no-telnt` @ 'no-telnt' ? did you mean `no-telnet`?",
             "the policy `p` has no rule `zebra` @ 'zebra' ? tests name rules by their ids, inherited ones as \
              `baseline/telnet`",
@@ -124,8 +126,9 @@ fn every_error_of_a_test_file_is_told_in_one_run() {
             "a test's `name` is empty @ '' ? ",
             "`2026-01-31T10:00:00` is no date, and no moment with an offset @ 2026-01-31T10:00:00 ? write \
              `2027-01-31` (its beginning in UTC) or `2027-01-31T18:00:00Z`",
-            "`sss` is no input format @ 'sss' ? did you mean `ss`? the input formats are `snapshot`, `ss`, \
-             `netstat`",
+            &format!(
+                "`sss` is no input format @ 'sss' ? did you mean `ss`? the input formats are {names}"
+            ),
             "two tests have the name `a` @ name = 'a' ? give each test a name of its own",
             "`a` takes a string, not an integer @ 1 ? ",
         ]

@@ -326,6 +326,9 @@ fn samples(text: &str) -> BTreeMap<String, String> {
     for line in text.lines() {
         if let Some(comment) = line.strip_prefix("# ") {
             let mut words = comment.splitn(3, ' ');
+            if !comment.starts_with("HELP ") && !comment.starts_with("TYPE ") {
+                continue;
+            }
             let (kind, name) = (words.next().unwrap(), words.next().unwrap());
             assert!(described.insert(format!("{kind} {name}")), "twice: {line}");
             current = name.to_owned();
@@ -391,7 +394,7 @@ fn balanced(html: &str) {
         rest = tail;
         let name = tag.trim_start_matches('/').split([' ', '\n']).next().unwrap();
         match tag {
-            _ if tag.starts_with('!') || matches!(name, "meta" | "br") => {}
+            _ if tag.starts_with('!') || tag.ends_with('/') => {}
             _ if tag.starts_with('/') => assert_eq!(open.pop(), Some(name), "</{name}>"),
             _ => open.push(name),
         }

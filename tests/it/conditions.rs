@@ -941,3 +941,46 @@ fn cgroup_unit_and_container() {
         socket(json!({}), &[(&format!("{{ {key} = \"x\" }}"), "unknown cgroup-not-shown")]);
     }
 }
+
+/// What answers a scan is bound to that address or to a wildcard; neither is shown.
+#[test]
+fn an_address_that_was_reached_from_outside() {
+    let outside = "unknown seen-from-outside";
+    let reached =
+        |address: &str| json!({"address": address, "missing": {"address": "seen-from-outside"}});
+    socket(
+        reached("192.168.7.9"),
+        &[
+            ("{ bind = \"private\" }", outside),
+            ("{ bind = \"192.168.7.9\" }", outside),
+            ("{ bind = [\"private\", \"wildcard\"] }", outside),
+            ("{ bind = \"loopback\" }", "no"),
+            ("{ bind = \"10.0.0.0/8\" }", "no"),
+            ("{ bind = [\"0.0.0.0/0\", \"::/0\"] }", "yes"),
+            ("{ not = { bind = \"loopback\" } }", "yes"),
+            ("{ family = \"ipv4\" }", "yes"),
+            ("{ family = \"ipv6\" }", outside),
+            ("{ interface = \"eth0\" }", outside),
+            ("{ not = { interface = \"eth0\" } }", outside),
+            ("{ port = 80 }", "yes"),
+        ],
+    );
+    socket(
+        reached("2001:db8::9"),
+        &[
+            ("{ bind = \"public\" }", outside),
+            ("{ bind = \"private\" }", "no"),
+            ("{ family = \"ipv4\" }", outside),
+            ("{ family = \"ipv6\" }", "yes"),
+        ],
+    );
+    // Reached over loopback, which a wildcard answers too.
+    socket(
+        reached("127.0.0.1"),
+        &[
+            ("{ bind = \"loopback\" }", outside),
+            ("{ bind = \"private\" }", "no"),
+            ("{ interface = \"lo\" }", outside),
+        ],
+    );
+}

@@ -12,7 +12,7 @@ use socklint::source::SourceFile;
 use crate::support::fixtures;
 
 /// Tools that print an IPv4-mapped address as the IPv4 one.
-const MAPPED_AS_PLAIN: &str = "netstat";
+const MAPPED_AS_PLAIN: &[&str] = &["netstat", "lsof"];
 
 /// The snapshot documents of what is read of a file, as `list --lenient -f json` writes them; nothing where the
 /// text is refused.
@@ -70,10 +70,11 @@ fn same_socket(format: &str, want: &Value, got: &Value) -> bool {
     if hidden {
         wanted = vec![None];
     }
-    let normal = |text: Option<&str>| match format.starts_with(MAPPED_AS_PLAIN) {
-        true => address(text).map(plain),
-        false => address(text),
-    };
+    let normal =
+        |text: Option<&str>| match MAPPED_AS_PLAIN.iter().any(|tool| format.starts_with(tool)) {
+            true => address(text).map(plain),
+            false => address(text),
+        };
     let addressed = wanted.into_iter().any(|text| normal(text) == normal(got["address"].as_str()));
     let name = if want["port_name"].is_null() { &want["port_text"] } else { &want["port_name"] };
     let by_name = got["port"].is_null() && !name.is_null() && *name == got["port_text"];
@@ -113,8 +114,8 @@ fn fault(path: &Path) -> Option<String> {
     let expected: Value =
         serde_json::from_str(&std::fs::read_to_string(expected_path).unwrap()).unwrap();
     let format = expected["format"].as_str().unwrap_or_default();
-    let known =
-        format.starts_with("ss") || format.starts_with("netstat-") && !format.contains("bsd");
+    let known = ["ss", "lsof", "proc-net"].iter().any(|known| format.starts_with(known))
+        || format.starts_with("netstat-") && !format.contains("bsd");
     let nothing = format == "none"
         || expected["not_a_listing"] == true
         || std::fs::metadata(path).unwrap().len() == 0;
@@ -185,6 +186,16 @@ fn netstat_of_net_tools() {
 #[test]
 fn netstat_of_busybox_and_toybox() {
     assert!(check(&fixtures().join("busybox")) + check(&fixtures().join("toybox")) >= 5);
+}
+
+#[test]
+fn lsof_in_columns_and_fields() {
+    assert!(check(&fixtures().join("lsof")) + check(&fixtures().join("lsof-F")) >= 8);
+}
+
+#[test]
+fn tables_of_proc_net() {
+    assert!(check(&fixtures().join("proc-net")) >= 4);
 }
 
 /// Captures that may not be copied into the repository: `SOCKLINT_SHARED` names a folder whose

@@ -17,7 +17,10 @@ const LAYERS: &[(&str, usize)] = &[
     ("capture", 7),
     ("policy", 7),
     ("audit", 8),
+    ("live", 8),
     ("controls", 9),
+    ("evidence", 8),
+    ("live", 8),
     ("explain", 9),
     ("listing", 9),
     ("report", 10),
@@ -27,7 +30,8 @@ const LAYERS: &[(&str, usize)] = &[
     ("cli", 12),
 ];
 
-/// What only `cli` may touch: files, environment, processes, clock, terminal, network.
+/// What only `cli` may touch: files, environment, processes, clock, terminal, network. `live` asks the
+/// kernel, by `rustix` alone.
 const EFFECTS: &[&str] = &[
     "std::fs",
     "std::env",
@@ -45,6 +49,7 @@ const EFFECTS: &[&str] = &[
     "tempfile",
     "walkdir",
     "terminal_size",
+    "rustix",
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -144,7 +149,7 @@ fn only_the_command_line_touches_the_world() {
         if module == "cli" {
             continue;
         }
-        for effect in EFFECTS {
+        for effect in EFFECTS.iter().filter(|effect| module != "live" || **effect != "rustix") {
             for line in code.lines().filter(|line| line.contains(effect)) {
                 wrong.push(format!("{}: {}", path.display(), line.trim()));
             }

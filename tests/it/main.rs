@@ -3,6 +3,8 @@
 #![expect(clippy::string_slice, reason = "a test that slices wrongly should fail")]
 
 #[cfg(test)]
+mod archives;
+#[cfg(test)]
 mod auditors;
 #[cfg(test)]
 mod bad_input;
@@ -11,7 +13,11 @@ mod conditions;
 #[cfg(test)]
 mod controls;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod drafts;
+#[cfg(test)]
+mod evidence;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
@@ -23,11 +29,16 @@ mod inheritance;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod live;
+#[cfg(test)]
 mod policy_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod reports;
+#[cfg(test)]
+mod seeds;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -229,12 +229,17 @@ pub(crate) fn fixtures() -> PathBuf {
 
 /// Every capture among the fixtures, by name: path and bytes.
 pub(crate) fn captures() -> Vec<(String, Vec<u8>)> {
+    captures_in(&fixtures())
+}
+
+/// Every text in the folders of a folder, by name: path in it and bytes.
+pub(crate) fn captures_in(root: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
-    for folder in std::fs::read_dir(fixtures()).unwrap() {
+    for folder in std::fs::read_dir(root).unwrap() {
         for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "txt") {
-                let name = path.strip_prefix(fixtures()).unwrap().to_string_lossy().into_owned();
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
                 found.push((name, std::fs::read(&path).unwrap()));
             }
         }

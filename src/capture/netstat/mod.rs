@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use self::row::{Host, Row, field};
 use self::scope::{Asked, Evidence};
-use super::{CaptureFormat, IssueKind, Line, LineRange, Transcript};
+use super::{CaptureFormat, IssueKind, Line, LineRange, Transcript, netstat_bsd};
 use crate::services;
 use crate::snapshot::{Address, At, Details, Family, NameKind, Owner, Port, Socket, Transport};
 use crate::source::SourceFile;
@@ -151,7 +151,7 @@ fn columns(line: &str) -> Option<Columns> {
         return None;
     }
     // `(state)` and `TCP-State` are those of the BSDs, whose addresses end in `.port`.
-    if rest.contains("(state)") || rest.contains("TCP-State") {
+    if rest.contains("(state)") || rest.contains("TCP-State") || netstat_bsd::is_netbsd(line) {
         return None;
     }
     let mut columns = Columns::default();

@@ -1,54 +1,10 @@
 //! What a table of netstat covers: by the command, else by what stands in it.
 
 use crate::capture::command::Invocation;
+use crate::capture::seen::Seen;
 use crate::capture::transcript::Known;
 use crate::snapshot::{Cell, Coverage, Family, Transport};
 use crate::truth::Missing;
-
-/// A set of transports or families, one bit each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Seen {
-    /// By [`Transport`].
-    transports: u8,
-    /// By [`Family`].
-    families: u8,
-}
-
-impl Seen {
-    pub(super) fn transport(&mut self, transport: Transport) {
-        self.transports |= 1 << transport as u8;
-    }
-
-    pub(super) fn family(&mut self, family: Family) {
-        self.families |= 1 << family as u8;
-    }
-
-    fn has(self, transport: Transport) -> bool {
-        self.transports & 1 << transport as u8 != 0
-    }
-
-    pub(super) fn has_family(self, family: Family) -> bool {
-        self.families & 1 << family as u8 != 0
-    }
-
-    fn within(self, other: Self) -> bool {
-        self.transports & !other.transports == 0 && self.families & !other.families == 0
-    }
-
-    fn coverage(self, cell: Cell) -> Coverage {
-        let mut coverage = Coverage::default();
-        for transport in Transport::ALL.into_iter().filter(|&transport| self.has(transport)) {
-            for family in Family::ALL {
-                let cell = match self.has_family(family) {
-                    true => cell,
-                    false => Cell::Absent(Missing::FamilyNotShown),
-                };
-                coverage.set(transport, family, cell);
-            }
-        }
-        coverage
-    }
-}
 
 /// What a command line of netstat asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,13 +67,13 @@ impl Asked {
                 }
             }
         }
-        if asked.sockets.transports == 0 && (!other || asked.sockets.families != 0) {
+        if asked.sockets.no_transport() && (!other || !asked.sockets.no_family()) {
             asked.all_transports = true;
             for transport in [Transport::Tcp, Transport::Udp, Transport::Raw] {
                 asked.sockets.transport(transport);
             }
         }
-        if asked.sockets.families == 0 {
+        if asked.sockets.no_family() {
             Family::ALL.into_iter().for_each(|family| asked.sockets.family(family));
         }
         asked
@@ -244,11 +200,7 @@ impl Evidence {
             _ if !self.header => Coverage::uniform(Cell::Absent(Missing::HeaderNotShown)),
             _ if self.without => Coverage::uniform(Cell::Absent(Missing::ListenersNotShown)),
             Some(asked) if asked.fits(self.rows, self.owners) => self.answered(asked),
-            Some(_) | None => {
-                let mut shown = self.listeners;
-                shown.families = self.rows.families;
-                shown.coverage(Cell::Presumed)
-            }
+            Some(_) | None => self.listeners.of_families(self.rows).coverage(Cell::Presumed),
         };
         match self.spoiled {
             Some(reason) => coverage.spoiled(reason),
@@ -265,8 +217,7 @@ impl Evidence {
             // net-tools lists UDP-Lite since 2.0 and SCTP where it is built in: rows tell.
             for transport in [Transport::Udplite, Transport::Sctp] {
                 if self.listeners.has(transport) {
-                    let mut shown = asked.sockets;
-                    shown.transports = 1 << transport as u8;
+                    let shown = asked.sockets.only(transport);
                     coverage = coverage.best(shown.coverage(Cell::Presumed));
                 }
             }

@@ -235,12 +235,12 @@ macro_rules! shapes {
 shapes! {
     HeadShape: schema;
     SnapshotShape: schema host source coverage coverage_missing sockets interfaces namespaces
-        sysctls;
+        scanned sysctls;
     HostShape: name labels kernel boot_id;
     SourceShape: kind format path command captured_at sha256 uid capabilities;
     SocketShape: transport state address address_text port port_text interface scope processes
         v6only uid user inode unit container cgroup netns presumed missing line;
-    MissingShape: address port interface processes;
+    MissingShape: transport address port interface processes;
     ProcessShape: name pid fd name_kind exe cmdline uid user unit container cgroup;
     InterfaceShape: name index netns up addresses;
     NamespaceShape: name inode containers sysctls missing;
@@ -293,6 +293,8 @@ impl<'a> Reader<'a> {
         self.coverage(shape.coverage, shape.coverage_missing);
         self.interfaces(shape.interfaces);
         self.namespaces(shape.namespaces);
+        let scanned = self.texts(shape.scanned, "scanned", "what was scanned must be a string");
+        self.builder.snapshot_mut().scanned = scanned;
         let sysctls = self.sysctls(shape.sysctls);
         self.builder.snapshot_mut().sysctls = sysctls;
         match shape.sockets.any() {
@@ -318,21 +320,21 @@ impl<'a> Reader<'a> {
         host.name = name.map(Cow::into_owned);
         host.kernel = kernel.map(Cow::into_owned);
         host.boot_id = boot_id.map(Cow::into_owned);
-        let labels = self.texts(shape.labels, "labels", "a label must be a string");
+        let labels = self.texts(shape.labels, "labels", "label");
         self.builder.snapshot_mut().host.labels = labels;
     }
 
     fn sysctls(&mut self, field: Field<'a>) -> BTreeMap<String, String> {
-        self.texts(field, "sysctls", "a sysctl must be a string")
+        self.texts(field, "sysctls", "sysctl")
     }
 
-    /// An object whose values are strings.
-    fn texts(&mut self, field: Field<'a>, name: &str, must: &str) -> BTreeMap<String, String> {
+    /// An object whose values are strings; `one` is what each is called.
+    fn texts(&mut self, field: Field<'a>, name: &str, one: &str) -> BTreeMap<String, String> {
         let mut texts = BTreeMap::new();
         for (key, value) in self.pairs(field, name) {
-            let Some(text) = self.string(Field(Some(value)), name) else {
+            let Some(text) = self.string(Field(Some(value)), one) else {
                 if value.get() == "null" {
-                    self.wrong(value, must);
+                    self.wrong(value, &format!("a {one} must be a string"));
                 }
                 continue;
             };
@@ -498,6 +500,8 @@ impl<'a> Reader<'a> {
         let mut socket = Socket::new(transport, self.builder.source(), self.at(value.get()));
         socket.mptcp = name == "mptcp";
         self.state(&shape, transport);
+        socket.transport_unknown =
+            self.reason(missing.transport, Missing::TransportNotTold).is_some();
         self.address(&mut socket, &shape, missing.address);
         self.port(&mut socket, &shape, missing.port);
         self.device(&mut socket, &shape, missing.interface);

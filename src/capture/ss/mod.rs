@@ -21,6 +21,8 @@ mod row;
 mod signs;
 mod users;
 
+pub(in crate::capture) use protocols::number as protocol_number;
+
 #[cfg(test)]
 mod tests;
 

@@ -70,6 +70,6 @@ static NAMES: &[(&str, u16)] = &[
 ];
 
 /// The number of a protocol's name; case does not matter.
-pub(super) fn number(name: &str) -> Option<u16> {
+pub(in crate::capture) fn number(name: &str) -> Option<u16> {
     NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|&(_, number)| number)
 }

@@ -14,10 +14,21 @@ pub(in crate::capture) fn prompt(line: &str) -> Option<Prompt<'_>> {
         let host = prompt_host(head);
         Some(Prompt { host: host.and_then(|host| line.get(host)), root: mark == '#', command })
     };
-    if let Some(rest) = line.strip_prefix("PS ")
-        && let Some((_, command)) = rest.split_once("> ")
+    // A remote session puts `[HOST]: ` before it.
+    let remote = line.strip_prefix('[').and_then(|rest| rest.split_once("]: "));
+    let (host, local) = match remote {
+        Some((host, rest)) if rest.starts_with("PS ") => (Some(host), rest),
+        _ => (None, line),
+    };
+    if let Some(rest) = local.strip_prefix("PS ")
+        && let Some((_, command)) = rest.split_once('>').filter(|(path, command)| {
+            command.is_empty() || command.starts_with(' ') || path.contains(":\\")
+        })
     {
-        return Some(Prompt { host: None, root: false, command: command.trim() });
+        return Some(Prompt { host, root: false, command: command.trim() });
+    }
+    if let Some(found) = windows(line) {
+        return Some(found);
     }
     for (at, c) in line.char_indices().take(120) {
         if !mark(c) {
@@ -42,6 +53,24 @@ pub(in crate::capture) fn prompt(line: &str) -> Option<Prompt<'_>> {
         return found(head, c, after.trim());
     }
     None
+}
+
+/// The prompt of cmd.exe, `C:\\Users\\ada>`, which a command follows with no blank between, and that of
+/// its remote shell, `ada@WEB1 C:\\Users\\ada>`.
+fn windows(line: &str) -> Option<Prompt<'_>> {
+    let (head, command) = line.split_once('>')?;
+    let (login, path) = match head.split_once(' ') {
+        Some((login, path)) if login.contains('@') => (Some(login), path),
+        _ => (None, head),
+    };
+    let mut drive = path.chars();
+    let letter = drive.next()?.is_ascii_alphabetic();
+    if !letter || !drive.as_str().starts_with(":\\") || path.len() > 260 {
+        return None;
+    }
+    let host = login.and_then(|login| login.rsplit_once('@')).map(|(_, host)| host);
+    let host = host.filter(|host| !host.is_empty());
+    Some(Prompt { host, root: false, command: command.trim() })
 }
 
 /// Range of the host name in what stands before a prompt's mark.
@@ -81,6 +110,16 @@ mod tests {
                 "netstat -tnlp",
             ),
             ("PS C:\\> netstat -ano", None, false, "netstat -ano"),
+            ("PS C:\\>netstat -ano", None, false, "netstat -ano"),
+            ("[web1]: PS C:\\> netstat -ano", Some("web1"), false, "netstat -ano"),
+            ("C:\\Users\\ada b>netstat -ano", None, false, "netstat -ano"),
+            ("C:\\>", None, false, ""),
+            (
+                "ada@WEB1 C:\\Users\\ada>netstat -an | more",
+                Some("WEB1"),
+                false,
+                "netstat -an | more",
+            ),
             ("❯ ss -ltn", None, false, "ss -ltn"),
             ("web01$ ss -ltn", None, false, "ss -ltn"),
         ] {

@@ -30,6 +30,9 @@ struct TransportTest(Vec<Transport>);
 
 impl Test for TransportTest {
     fn holds(&self, socket: &Socket, facts: &Facts<'_>) -> Truth {
+        if socket.transport_unknown {
+            return Truth::missing(Missing::TransportNotTold);
+        }
         if socket.transport_inferred && facts.grade == Grade::Proven {
             return Truth::missing(Missing::TransportInferred);
         }

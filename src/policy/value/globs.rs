@@ -1,6 +1,8 @@
 //! Names matched by globs.
 
-use globset::{GlobBuilder, GlobMatcher};
+use std::sync::OnceLock;
+
+use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use super::super::error::PolicyErrorKind;
 use super::{Reading, Value};
@@ -17,8 +19,18 @@ struct Pattern {
     text: String,
     /// The beginning without any glob character.
     head: usize,
-    /// `None` when the pattern is plain text.
-    glob: Option<GlobMatcher>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// Plain text.
+    Plain,
+    /// Plain text with one `*` behind it.
+    Prefix,
+    /// Anything else. What it compiles to takes some hundred times the memory of its text, and most
+    /// patterns of a large policy are never asked: it is compiled when it is.
+    Glob(Box<(Glob, OnceLock<GlobMatcher>)>),
 }
 
 /// A name that evidence shows.
@@ -108,30 +120,37 @@ impl Globs {
 impl Pattern {
     fn new(text: &str) -> Result<Self, String> {
         let head = text.find(['*', '?', '[', ']', '{', '}', '\\']).unwrap_or(text.len());
-        let glob = match head == text.len() {
-            true => None,
-            false => {
+        let kind = match text.get(head..) {
+            None | Some("") => Kind::Plain,
+            Some("*") => Kind::Prefix,
+            Some(_) => {
                 let glob =
                     GlobBuilder::new(text).build().map_err(|error| error.kind().to_string())?;
-                Some(glob.compile_matcher())
+                Kind::Glob(Box::new((glob, OnceLock::new())))
             }
         };
-        Ok(Self { text: text.to_owned(), head, glob })
+        Ok(Self { text: text.to_owned(), head, kind })
+    }
+
+    /// The beginning without any glob character.
+    fn head(&self) -> &str {
+        self.text.get(..self.head).unwrap_or_default()
     }
 
     fn is_match(&self, name: &str) -> bool {
-        match &self.glob {
-            None => self.text == name,
-            Some(glob) => glob.is_match(name),
+        match &self.kind {
+            Kind::Plain => self.text == name,
+            Kind::Prefix => name.starts_with(self.head()),
+            Kind::Glob(both) => both.1.get_or_init(|| both.0.compile_matcher()).is_match(name),
         }
     }
 
     /// Whether some name that begins with `beginning` and is longer could match: a no is sure.
     fn could_extend(&self, beginning: &str) -> bool {
-        let head = self.text.as_bytes().get(..self.head).unwrap_or_default();
-        match self.glob {
-            None => head.len() > beginning.len() && head.starts_with(beginning.as_bytes()),
-            Some(_) => {
+        let head = self.head().as_bytes();
+        match self.kind {
+            Kind::Plain => head.len() > beginning.len() && head.starts_with(beginning.as_bytes()),
+            Kind::Prefix | Kind::Glob(_) => {
                 let common = head.len().min(beginning.len());
                 head.get(..common) == beginning.as_bytes().get(..common)
             }
@@ -164,5 +183,18 @@ mod tests {
         assert_eq!(holds("systemd-resolved", Name::Whole("systemd-resolve")), Truth::No);
         assert_eq!(holds("*", Name::Whole("/usr/bin/x")), Truth::Yes);
         assert!(Globs::new(["[a"]).is_err());
+    }
+
+    #[test]
+    fn a_beginning_matches_as_globset_has_it() {
+        for pattern in ["*", "a*", "systemd-*", "/usr/*"] {
+            let glob = GlobBuilder::new(pattern).build().unwrap().compile_matcher();
+            let ours = Globs::new([pattern]).unwrap();
+            for name in
+                ["", "a", "ab", "A", "systemd", "systemd-", "systemd-x/y", "/usr/.z", "\n", "é"]
+            {
+                assert_eq!(ours.is_match(name), glob.is_match(name), "{pattern} {name:?}");
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use askama::Template;
 
 use super::super::Run;
-use super::super::finding::{RuleView, justification, rules};
+use super::super::finding::{RuleView, justification, rules, shortfall};
 use super::super::place::clip;
 use super::super::plain::{Entry, LINE, Row, moment};
 use super::{HtmlReport, Listener, Prose, Remark, Text};
@@ -251,15 +251,8 @@ fn outcome(summary: &Summary) -> Outcome {
         _ => ("fail", "Not a whole audit"),
     };
     let mut says = format!("{violations}, {} waived; {unknown}", summary.waived);
-    if summary.broken > 0 {
-        let broken = count(summary.broken, "piece of evidence", "pieces of evidence");
-        says = format!("{broken} could not be used; {says}");
-    }
-    if summary.hosts == 0 {
-        says = format!("no host was judged; {says}");
-    }
-    if summary.refused {
-        says = format!("there are warnings, which this run does not allow; {says}");
+    if let Some(why) = shortfall(summary) {
+        says = format!("{why}. {says}");
     }
     Outcome { class, word, says }
 }

@@ -1,0 +1,127 @@
+//! Headings and headers of the sections.
+
+/// The processes that macOS names with `-v`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Owners {
+    /// No such column.
+    #[default]
+    None,
+    /// `pid` and `epid`.
+    Pid,
+    /// `process:pid`, since macOS 14 or so.
+    Process,
+}
+
+/// What a header tells of the columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Columns {
+    /// How many characters an address column holds, where its padding is kept.
+    pub(super) width: Option<usize>,
+    /// Only listen queues (`-L`).
+    pub(super) queues: bool,
+    /// `rxbytes` and `txbytes` stand before the buffer sizes.
+    pub(super) bytes: bool,
+    pub(super) owners: Owners,
+    /// One blank between the queues and the addresses: FreeBSD 9 and later.
+    pub(super) freebsd: bool,
+}
+
+/// Reads a header of internet sockets; `None` where the line is none of the BSDs' and of macOS.
+///
+/// The words of NetBSD's are those of Linux; its columns are one character narrower.
+pub(super) fn columns(line: &str) -> Option<Columns> {
+    let line = line.trim();
+    let words: Vec<&str> = line.split_ascii_whitespace().take(6).collect();
+    let local = line.find("Local Address")?;
+    let foreign = line.find("Foreign Address");
+    let at = words.iter().position(|&word| word == "Proto");
+    let after = |count: usize| at.and_then(|at| words.get(at + count)).copied().unwrap_or_default();
+    let before = at.is_some_and(|at| {
+        words.iter().take(at).all(|word| matches!(*word, "Tcpcb" | "PCB" | "Socket" | "Flowhash"))
+    });
+    let queues = match at {
+        Some(_) => before && after(1) == "Listen",
+        None => words.first() == Some(&"Listen") && words.len() == 3,
+    };
+    let known = |list: &[&str]| list.iter().any(|word| line.contains(word));
+    let ours = match (after(1), after(2)) {
+        _ if queues => true,
+        ("Recv-Q", "Send-Q") => {
+            at.is_some_and(|at| at > 0)
+                || known(&["(state)", "TCP-State", "R-MBUF", "flowid"])
+                || is_netbsd(line)
+        }
+        ("Rexmit", "OOORcv") => true,
+        ("Type", "Local") => line.contains("(state)"),
+        _ => false,
+    };
+    if !ours || at.is_some() && !before {
+        return None;
+    }
+    let owners = match () {
+        () if line.contains("process:pid") => Owners::Process,
+        () if line.contains(" epid") => Owners::Pid,
+        () => Owners::None,
+    };
+    Some(Columns {
+        width: foreign.map(|foreign| foreign - local - 1).filter(|&width| width >= 18),
+        queues,
+        bytes: line.contains("rxbytes"),
+        owners,
+        freebsd: line.contains("Send-Q Local"),
+    })
+}
+
+/// Whether the words of Linux's header stand in NetBSD's columns: 22 characters and a blank, where
+/// Linux has 23 and a blank.
+pub(in crate::capture) fn is_netbsd(line: &str) -> bool {
+    let place = |word: &str| line.find(word);
+    let (Some(local), Some(foreign)) = (place("Local Address"), place("Foreign Address")) else {
+        return false;
+    };
+    let state = line.get(foreign..).and_then(|rest| rest.find("State"));
+    foreign.saturating_sub(local) == 23 && state == Some(23)
+}
+
+/// What the line above a header says of its section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heading {
+    /// Internet sockets; whether those that listen are among them.
+    Internet { servers: bool },
+    /// Listen queues.
+    Queues,
+    /// Sockets of another kind.
+    Section,
+}
+
+/// Reads a heading. Source: inet.c, unix.c, sctp.c, mptcp.c, systm.c of the tools.
+pub(super) fn heading(line: &str) -> Option<Heading> {
+    let line = line.trim();
+    if line.starts_with("Current listen queue sizes") {
+        return Some(Heading::Queues);
+    }
+    if line == "Netgraph sockets" || line.starts_with("Registered kernel control") {
+        return Some(Heading::Section);
+    }
+    let rest = line.strip_prefix("Active ")?;
+    let internet =
+        ["Internet connections", "Internet6 connections", "SCTP associations"].iter().any(|name| {
+            rest.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+        });
+    if internet {
+        // `(including servers)`, `(only servers)`; Linux says `(w/o servers)` and `(servers and ...`.
+        let servers = rest.ends_with("(including servers)") || rest.ends_with("(only servers)");
+        return Some(Heading::Internet { servers });
+    }
+    let kinds = [
+        "UNIX domain sockets",
+        "Unix domain sockets",
+        "LOCAL (UNIX) domain sockets",
+        "Multipath Internet connections",
+        "kernel event sockets",
+        "kernel control sockets",
+        "Netgraph sockets",
+        "network sockets",
+    ];
+    kinds.iter().any(|kind| rest.contains(kind)).then_some(Heading::Section)
+}

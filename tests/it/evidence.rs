@@ -1,0 +1,274 @@
+//! Trees of one host's files: sosreports, fetched trees, folders; what several captures come to together.
+
+use crate::support::{Place, flat};
+
+const HEAD: &str = "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n";
+const SS: &str = "\
+Netid State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess
+udp   UNCONN 0      0            0.0.0.0:68        0.0.0.0:*    users:((\"dhclient\",pid=640,fd=6)) ino:10 sk:1 <->
+tcp   LISTEN 0      244        127.0.0.1:5432      0.0.0.0:*    users:((\"postgres\",pid=812,fd=5)) uid:26 ino:11 sk:2 <->
+tcp   LISTEN 0      128         10.0.0.5:8080      0.0.0.0:*    users:((\"java\",pid=900,fd=9)) ino:12 sk:3 <->
+tcp   LISTEN 0      128                *:443             *:*    users:((\"nginx\",pid=700,fd=7)) ino:13 sk:4 v6only:0 <->
+";
+const IP: &str = "\
+1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
+2: eth0    inet 10.0.0.5/24 brd 10.0.0.255 scope global eth0\\       valid_lft forever
+";
+const PASSWD: &str =
+    "root:x:0:0:root:/root:/bin/bash\npostgres:x:26:26::/var/lib/pgsql:/bin/bash\n";
+const PS: &str = "\
+USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND
+postgres     812  0.0  0.1 213536 27812 ?        Ss   09:29   0:00 /usr/bin/postgres -D /var/lib
+tomcat       900  0.0  0.1 213536 27812 ?        Ssl  09:29   0:00 /usr/bin/java -jar x.jar
+root         700  0.0  0.1 213536 27812 ?        Ss   09:29   0:00 python3 something else
+";
+const ROOT: &str = "sosreport-db1-2024-03-07-abcdefg";
+
+/// A netstat table of these rows.
+fn netstat(rows: &[&str]) -> String {
+    let mut text = "Active Internet connections (servers and established)\n\
+                    Proto Recv-Q Send-Q Local Address           Foreign Address         State       \
+                    User       Inode      PID/Program name    \n"
+        .to_owned();
+    for row in rows {
+        text.push_str(row);
+        text.push('\n');
+    }
+    text
+}
+
+fn sos(files: &[(&str, &str)]) -> Place {
+    let place = Place::new();
+    for (path, text) in files {
+        place.write(&format!("{ROOT}/{path}"), text);
+    }
+    place
+}
+
+/// The only host in it.
+fn only(place: &Place, input: &str, code: i32) -> serde_json::Value {
+    let run = place.run(&["list", "-f", "ndjson", input]).expect(code);
+    assert_eq!(run.out.lines().count(), 1, "{}", run.out);
+    serde_json::from_str(&run.out).unwrap()
+}
+
+fn socket(snapshot: &serde_json::Value, port: u16) -> &serde_json::Value {
+    let sockets = snapshot["sockets"].as_array().unwrap();
+    let mut found = sockets.iter().filter(|socket| socket["port"] == port);
+    let first = found.next().unwrap_or_else(|| panic!("{port}: {snapshot:#}"));
+    assert!(found.next().is_none(), "{port} stands twice: {snapshot:#}");
+    first
+}
+
+#[test]
+fn a_sosreport_is_one_host() {
+    let place = sos(&[
+        ("sos_commands/networking/ss_-peaonmi", SS),
+        ("sos_commands/networking/ip_-o_addr", IP),
+        ("sos_commands/networking/ss_-s", "Total: 5\n"),
+        ("sos_commands/process/ps_auxwww", PS),
+        ("etc/passwd", PASSWD),
+        ("etc/ssh/sshd_config", "Port 22\n"),
+        ("var/log/messages", "LISTEN 0 128 0.0.0.0:6666 0.0.0.0:*\n"),
+    ]);
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append_dir_all(ROOT, place.path().join(ROOT)).unwrap();
+    place.write("s.tar", tar.into_inner().unwrap());
+    for input in [ROOT, "s.tar"] {
+        let host = only(&place, input, 0);
+        assert_eq!(host["host"]["name"], "db1", "{input}");
+        assert_eq!(host["source"]["command"], "ss -peaonmi");
+        assert_eq!(host["coverage"]["udp/ipv4"], "proven", "{host:#}");
+        assert_eq!(host["sockets"].as_array().unwrap().len(), 4);
+        let postgres = socket(&host, 5432);
+        assert_eq!(postgres["user"], "postgres");
+        assert_eq!(postgres["processes"][0]["cmdline"], "/usr/bin/postgres -D /var/lib");
+        assert_eq!(socket(&host, 8080)["processes"][0]["user"], "tomcat");
+        // The number was used again: ps shows another program.
+        assert_eq!(socket(&host, 443)["processes"][0]["cmdline"], serde_json::Value::Null);
+        assert_eq!(host["interfaces"][1]["name"], "eth0");
+    }
+    place.write(
+        "p.toml",
+        "[[rule]]\nid = \"java\"\nmatch = { port = 8080 }\nrequire = { interface = \"eth0\" }\n",
+    );
+    place.run(&["check", "-p", "p.toml", "--unknown", "allow", "s.tar"]).expect(0);
+}
+
+#[test]
+fn versions_of_sosreport() {
+    let rows = netstat(&[
+        "tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN      0          101        605/sshd            ",
+    ]);
+    for (path, command) in [
+        ("sos_commands/networking/netstat_-neopa", "netstat -neopa"),
+        ("sos_commands/networking/netstat_-W_-neopa", "netstat -W -neopa"),
+        ("sos_commands/networking/netstat_-T_-neopa", "netstat -T -neopa"),
+    ] {
+        // Without the kernel's modules newer versions leave ss out; an empty file is a failed command.
+        let place = sos(&[(path, &rows), ("sos_commands/networking/ss_-peaonmi", "")]);
+        let run = place.run(&["list", ROOT]).expect(0);
+        assert!(flat(&run.err).contains("socklint::capture::file_unread"), "{}", run.err);
+        let host = only(&place, ROOT, 0);
+        assert_eq!(host["source"]["command"], command);
+        socket(&host, 22);
+    }
+    let place = sos(&[("etc/passwd", PASSWD)]);
+    place.run(&["list", ROOT]).expect(2).says(&["no list of sockets"]);
+}
+
+#[test]
+fn namespaces_stay_apart() {
+    let inside = format!("{HEAD}tcp   LISTEN 0      128          0.0.0.0:8443      0.0.0.0:*\n");
+    let place = sos(&[
+        ("sos_commands/networking/ss_-peaonmi", SS),
+        ("sos_commands/networking/namespaces/red/ip_netns_exec_red_ss_-peaonmi", &inside),
+    ]);
+    let host = only(&place, ROOT, 0);
+    assert_eq!(socket(&host, 8443)["netns"], "red");
+    assert_eq!(socket(&host, 443)["netns"], serde_json::Value::Null);
+    // A table of TCP alone in one namespace leaves UDP open for the host.
+    let place = sos(&[
+        ("sos_commands/networking/ss_-peaonmi", SS),
+        (
+            "sos_commands/networking/namespaces/red/ip_netns_exec_red_ss_-ltn",
+            "State Recv-Q Send-Q Local Address:Port Peer Address:Port\n",
+        ),
+    ]);
+    let host = only(&place, ROOT, 0);
+    assert_eq!(host["coverage"]["udp/ipv4"], "absent", "{host:#}");
+    assert_eq!(host["coverage"]["tcp/ipv4"], "proven");
+}
+
+#[test]
+fn an_obfuscated_sosreport_proves_no_addresses() {
+    let place = Place::new();
+    let root = "sosreport-host0-2024-03-07-abcdefg-obfuscated";
+    place.write(&format!("{root}/sos_commands/networking/ss_-peaonmi"), SS);
+    let run = place.run(&["list", root]).expect(0);
+    assert!(flat(&run.err).contains("cleaner has replaced"), "{}", run.err);
+    let host = only(&place, root, 0);
+    assert_eq!(socket(&host, 8080)["address"], serde_json::Value::Null);
+    assert_eq!(socket(&host, 8080)["address_text"], "10.0.0.5");
+    assert_eq!(socket(&host, 5432)["address"], "127.0.0.1");
+    assert_eq!(socket(&host, 443)["address"], "*");
+}
+
+#[test]
+fn a_socket_that_one_capture_hides_is_told_and_counts() {
+    let rows = netstat(&[
+        "tcp        0      0 127.0.0.1:5432          0.0.0.0:*               LISTEN      26         11         812/postgres        ",
+        "tcp        0      0 10.0.0.5:8080           0.0.0.0:*               LISTEN      0          12         900/java            ",
+        "tcp        0      0 0.0.0.0:31337           0.0.0.0:*               LISTEN      0          99         666/backdoor        ",
+        "tcp6       0      0 :::443                  :::*                    LISTEN      0          13         700/nginx           ",
+        "udp        0      0 0.0.0.0:68              0.0.0.0:*                           0          10         640/dhclient        ",
+    ]);
+    let place = sos(&[
+        ("sos_commands/networking/ss_-peaonmi", SS),
+        ("sos_commands/networking/netstat_-W_-neopa", &rows),
+    ]);
+    let run = place.run(&["list", ROOT]).expect(0);
+    let err = flat(&run.err);
+    assert_eq!(err.matches("socklint::capture::contradiction").count(), 1, "{err}");
+    assert!(err.contains("tcp 0.0.0.0:31337 is here and not in"), "{err}");
+    assert!(err.contains("netstat_-W_-neopa:5:1"), "{err}");
+    let host = only(&place, ROOT, 0);
+    assert_eq!(host["sockets"].as_array().unwrap().len(), 5, "{host:#}");
+    assert_eq!(socket(&host, 31337)["processes"][0]["name"], "backdoor");
+    assert_eq!(socket(&host, 443)["address"], "*");
+    assert_eq!(socket(&host, 5432)["uid"], 26);
+    assert_eq!(host["coverage"]["tcp/ipv4"], "presumed");
+    assert_eq!(host["coverage"]["udp/ipv4"], "proven");
+    place.write("p.toml", "[[rule]]\nid = \"x\"\nmatch = { port = 31337 }\nforbid = true\n");
+    place.run(&["check", "-p", "p.toml", ROOT]).expect(1);
+}
+
+#[test]
+fn folders_and_fetched_trees() {
+    let place = Place::with(&[
+        ("fetched/db1/tmp/ss-lntupe.txt", SS),
+        ("fetched/db1/etc/passwd", PASSWD),
+        ("fetched/db2/tmp/ss-lntupe.txt", SS),
+        ("flat/web1.txt", SS),
+        (
+            "flat/facts.json",
+            "[{\"ifindex\":2,\"ifname\":\"eth0\",\"flags\":[\"UP\"],\"addr_info\":[{\"family\":\"inet\",\"local\":\"10.0.0.5\",\"prefixlen\":24}]}]",
+        ),
+        ("mg/nodes/n1/ss.txt", SS),
+        ("mg/nodes/n2/sys/ss.txt", SS),
+    ]);
+    let names = |inputs: &[&str]| {
+        let mut args = vec!["list", "-f", "ndjson"];
+        args.extend(inputs);
+        let run = place.run(&args).expect(0);
+        let values =
+            run.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        values
+            .map(|value| {
+                let interfaces = value["interfaces"].as_array().map_or(0, Vec::len);
+                let user = socket(&value, 5432)["user"].as_str().unwrap_or("?").to_owned();
+                format!("{} {interfaces} {user}", value["host"]["name"].as_str().unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["fetched"]), ["db1 0 postgres", "db2 0 ?"]);
+    assert_eq!(names(&["flat"]), ["web1 1 ?"]);
+    assert_eq!(names(&["flat/web1.txt", "flat/facts.json"]), ["web1 1 ?"]);
+    assert_eq!(names(&["mg"]), ["n1 0 ?", "n2 0 ?"]);
+}
+
+#[test]
+fn facts_that_do_not_fit_are_left_out() {
+    let place = Place::with(&[
+        ("d/ss.txt", SS),
+        ("d/ip-addr.txt", "1: lo    inet 127.0.0.1/8 scope host lo\n"),
+    ]);
+    let run = place.run(&["list", "d"]).expect(0);
+    assert!(
+        flat(&run.err).contains("no interface has the address of 10.0.0.5:8080"),
+        "{}",
+        run.err
+    );
+    assert_eq!(only(&place, "d", 0)["interfaces"], serde_json::Value::Null);
+    place.write("d/ip-addr.txt", "something else\n");
+    let run = place.run(&["list", "d"]).expect(0);
+    assert!(flat(&run.err).contains("this is no output of `ip addr`"), "{}", run.err);
+}
+
+#[test]
+fn services_and_the_version_of_ss_decide_what_a_capture_leaves_open() {
+    let old = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\n\
+               LISTEN 0      128                *:myapp            *:*    \n";
+    let place = Place::with(&[
+        ("d/ss-lt.txt", old),
+        ("d/services", "myapp 7001/tcp\n"),
+        ("d/ss-version.txt", "ss utility, iproute2-ss130716\n"),
+    ]);
+    let host = only(&place, "d", 0);
+    assert_eq!(socket(&host, 7001)["address"], "0.0.0.0");
+}
+
+#[test]
+fn folders_of_the_lab_are_one_host_each() {
+    let Some(shared) = std::env::var_os("SOCKLINT_SHARED") else {
+        println!("skipped: SOCKLINT_SHARED is not set");
+        return;
+    };
+    let lab = std::path::Path::new(&shared).join("captures-lab");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(lab).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with("fw-") {
+            continue;
+        }
+        let place = Place::new();
+        let host = only(&place, &path.to_string_lossy(), 0);
+        assert_eq!(host["host"]["name"], name.as_str());
+        assert!(host["interfaces"].as_array().is_some_and(|all| all.len() > 1), "{name}");
+        let run = place.run(&["list", &path.to_string_lossy()]).expect(0);
+        assert!(!run.err.contains("contradiction"), "{name}: {}", run.err);
+        seen += 1;
+    }
+    assert!(seen > 5);
+}
