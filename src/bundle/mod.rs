@@ -17,12 +17,14 @@
 
 pub mod dsse;
 mod replay;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 pub use replay::{Recorder, Replay};
 use serde::{Deserialize, Serialize};
+pub use texts::{keep, restore};
 
 use crate::source::sha256_hex;
 

@@ -94,8 +94,8 @@ impl<'a> Replay<'a> {
         let mut files = Vec::with_capacity(part.files.len());
         for PolicyFilePart { member, name } in &part.files {
             let bytes = members.get(member).ok_or_else(|| format!("`{member}` is not there"))?;
-            let text = String::from_utf8(bytes.clone())
-                .map_err(|_| format!("`{member}` is no text"))?;
+            let text =
+                String::from_utf8(bytes.clone()).map_err(|_| format!("`{member}` is no text"))?;
             files.push(Arc::new(SourceFile::new(name.clone(), text)));
         }
         let indices = part.named.iter().chain(part.extends.iter().map(|extend| &extend.file));
