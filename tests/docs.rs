@@ -27,6 +27,7 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/reports/audit.md", include_str!("../docs/reports/audit.md")),
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
     ("docs/live.md", include_str!("../docs/live.md")),
+    ("docs/bundle.md", include_str!("../docs/bundle.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),
     ("docs/inputs.md", include_str!("../docs/inputs.md")),
     ("docs/formats/sosreport.md", include_str!("../docs/formats/sosreport.md")),

@@ -26,11 +26,13 @@ pub enum CliErrorKind {
     NoTest,
     /// The live host cannot be read.
     Live,
+    /// A bundle that is none, or does not hold what it says.
+    Bundle,
 }
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
@@ -40,6 +42,7 @@ impl CliErrorKind {
         Self::Strict,
         Self::NoTest,
         Self::Live,
+        Self::Bundle,
     ];
 
     /// The diagnostic code.
@@ -55,6 +58,7 @@ impl CliErrorKind {
             Self::Strict => "socklint::cli::strict",
             Self::NoTest => "socklint::cli::no_test",
             Self::Live => "socklint::cli::live",
+            Self::Bundle => "socklint::cli::bundle",
         }
     }
 }

@@ -17,7 +17,6 @@ const LAYERS: &[(&str, usize)] = &[
     ("capture", 7),
     ("policy", 7),
     ("audit", 8),
-    ("live", 8),
     ("controls", 9),
     ("evidence", 8),
     ("live", 8),
@@ -26,6 +25,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("report", 10),
     ("inventory", 10),
     ("draft", 10),
+    ("bundle", 9),
     ("suite", 11),
     ("cli", 12),
 ];
