@@ -986,3 +986,22 @@ fn an_address_that_was_reached_from_outside() {
         ],
     );
 }
+
+/// A first argument that programs of any name can have says nothing of the kernel's name: `init` is systemd on
+/// most hosts, and a script runs under its interpreter.
+#[test]
+fn a_first_argument_of_many_programs() {
+    for name in ["init", "python3.11", "sh", "busybox"] {
+        let cut = "unknown name-cut";
+        socket(
+            json!({"processes": [{"name": name, "name_kind": "argv"}]}),
+            &[
+                ("{ process = \"systemd\" }", cut),
+                ("{ not = { process = \"gunicorn\" } }", cut),
+                (&format!("{{ process = \"{name}\" }}"), "yes"),
+            ],
+        );
+    }
+    let named = json!({"processes": [{"name": "nginx", "name_kind": "argv"}]});
+    socket(named, &[("{ process = \"systemd\" }", "no")]);
+}
