@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{policy, read, snapshot};
+use crate::support::{policy, read, snapshot, verdicts};
+use socklint::audit::Verdict;
 use socklint::policy::Facts;
 use socklint::snapshot::{Grade, Snapshot};
 use socklint::truth::Truth;
@@ -1004,4 +1005,36 @@ fn a_first_argument_of_many_programs() {
     }
     let named = json!({"processes": [{"name": "nginx", "name_kind": "argv"}]});
     socket(named, &[("{ process = \"systemd\" }", "no")]);
+}
+
+/// Rows of one endpoint and several processes are one socket or several.
+#[test]
+fn what_may_be_an_earlier_socket_again_is_counted_as_possible() {
+    let text = "\
+root@fb:~ # sockstat -46l
+USER     COMMAND    PID   FD  PROTO  LOCAL ADDRESS         FOREIGN ADDRESS
+www      nginx       1052 6   tcp4   *:80                  *:*
+root     nginx       1051 6   tcp4   *:80                  *:*
+";
+    let direct = snapshot(text);
+    let mut json = Vec::new();
+    let document = socklint::snapshot::document::SnapshotDocument::new(&direct);
+    socklint::safe::json(&mut json, &document, false).unwrap();
+    let again = snapshot(&String::from_utf8(json).unwrap());
+    for (expect, verdict) in [
+        ("min = 1", Verdict::Pass),
+        ("min = 2", Verdict::Unknown),
+        ("min = 3", Verdict::Fail),
+        ("max = 0", Verdict::Fail),
+        ("max = 1", Verdict::Unknown),
+        ("max = 2", Verdict::Pass),
+    ] {
+        let text = format!(
+            "[[rule]]\nid = \"web\"\nmatch = {{ port = 80, transport = \"tcp\", family = \"ipv4\" }}\nexpect = {{ {expect} }}\n"
+        );
+        for snapshot in [&direct, &again] {
+            let came = verdicts(&policy(&text), snapshot, Grade::Presumed);
+            assert_eq!(came, [("web".to_owned(), verdict)], "{expect}");
+        }
+    }
 }
