@@ -217,6 +217,13 @@ fn judge_socket(
             return;
         }
         listed = listed.or(matches);
+        // What may be the socket of an earlier row again is not surely one more.
+        let matches = match (&rule.action, matches) {
+            (Action::Expect { .. }, Truth::Yes) if socket.again => {
+                Truth::missing(Missing::OthersNotShown)
+            }
+            _ => matches,
+        };
         match matches {
             Truth::Yes => state.matched += 1,
             Truth::Unknown(_) | Truth::No => state.possible += 1,

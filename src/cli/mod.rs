@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 pub use error::CliErrorKind;
+pub use input::evidence_in;
 
 use args::{Cli, Command, PolicyCommand};
 use error::CliError;

@@ -98,6 +98,12 @@ impl Builder {
 }
 
 impl Adopted {
+    /// Whether the snapshot had any text.
+    #[must_use]
+    pub fn has_texts(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
     /// The id in the new snapshot of a text of the old one.
     #[must_use]
     pub fn source(&self, id: SourceId) -> SourceId {

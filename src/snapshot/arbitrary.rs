@@ -215,6 +215,7 @@ fn add(builder: &mut Builder, raw: RawSocket) {
     socket.transport_unknown = inferred && resolved;
     socket.mptcp = mptcp && raw.transport == Transport::Tcp;
     socket.port_resolved = resolved;
+    socket.again = inferred && mptcp;
     socket.address = raw.address;
     socket.v6only = raw.v6only;
     socket.port = raw.port;

@@ -149,7 +149,8 @@ pub struct SocketDocument<'a> {
     /// Network namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub netns: Option<&'a str>,
-    /// Facts that rest on the layout or a name table: `transport`, `port`. Left out when empty.
+    /// Facts that rest on the layout or a name table: `transport`, `port`; `socket` where it may be an
+    /// earlier one again, through another process. Left out when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub presumed: Vec<&'static str>,
     /// Why facts are not, or not wholly, known: `transport`, `address`, `port`, `interface`, `processes` to the
@@ -463,6 +464,9 @@ impl<'a> SocketDocument<'a> {
         }
         if socket.port_resolved {
             presumed.push("port");
+        }
+        if socket.again {
+            presumed.push("socket");
         }
         Self {
             transport: if socket.mptcp { "mptcp" } else { socket.transport.name() },

@@ -154,7 +154,7 @@ pub enum Address {
     /// `*` of a text that does not tell whether it is the IPv4 wildcard or a dual-stack one.
     Star,
     /// Something answered at this address, seen from another machine: the socket may be bound to the
-    /// address or to a wildcard, or stand behind a translation.
+    /// address or to a wildcard, or stand behind a translation and be bound to any other.
     Reached(IpAddr),
     /// Not known. [`Details::address_text`] has what is printed.
     Missing(Missing),
@@ -268,6 +268,9 @@ pub struct Socket {
     pub mptcp: bool,
     /// The port was read from a service name.
     pub port_resolved: bool,
+    /// It may be the socket of an earlier row, seen once more through another process: it counts as one that may
+    /// be there, and no other socket's owners are all known either.
+    pub again: bool,
     /// The local address.
     pub address: Address,
     /// IPV6_V6ONLY, where the evidence tells.
@@ -304,6 +307,7 @@ impl Socket {
             transport_unknown: false,
             mptcp: false,
             port_resolved: false,
+            again: false,
             address: Address::Missing(Missing::AddressNotShown),
             v6only: None,
             port: Port::Missing(Missing::PortNotShown),

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{policy, read, snapshot};
+use crate::support::{policy, read, snapshot, verdicts};
+use socklint::audit::Verdict;
 use socklint::policy::Facts;
 use socklint::snapshot::{Grade, Snapshot};
 use socklint::truth::Truth;
@@ -942,7 +943,8 @@ fn cgroup_unit_and_container() {
     }
 }
 
-/// What answers a scan is bound to that address or to a wildcard; neither is shown.
+/// What answers a scan is bound to that address or to a wildcard, or to any other behind a translation; none of it
+/// is shown.
 #[test]
 fn an_address_that_was_reached_from_outside() {
     let outside = "unknown seen-from-outside";
@@ -954,10 +956,11 @@ fn an_address_that_was_reached_from_outside() {
             ("{ bind = \"private\" }", outside),
             ("{ bind = \"192.168.7.9\" }", outside),
             ("{ bind = [\"private\", \"wildcard\"] }", outside),
-            ("{ bind = \"loopback\" }", "no"),
-            ("{ bind = \"10.0.0.0/8\" }", "no"),
+            ("{ bind = \"loopback\" }", outside),
+            ("{ bind = \"10.0.0.0/8\" }", outside),
             ("{ bind = [\"0.0.0.0/0\", \"::/0\"] }", "yes"),
-            ("{ not = { bind = \"loopback\" } }", "yes"),
+            ("{ not = { bind = \"loopback\" } }", outside),
+            ("{ not = { bind = \"10.0.0.0/8\" } }", outside),
             ("{ family = \"ipv4\" }", "yes"),
             ("{ family = \"ipv6\" }", outside),
             ("{ interface = \"eth0\" }", outside),
@@ -969,7 +972,7 @@ fn an_address_that_was_reached_from_outside() {
         reached("2001:db8::9"),
         &[
             ("{ bind = \"public\" }", outside),
-            ("{ bind = \"private\" }", "no"),
+            ("{ bind = \"private\" }", outside),
             ("{ family = \"ipv4\" }", outside),
             ("{ family = \"ipv6\" }", "yes"),
         ],
@@ -979,8 +982,59 @@ fn an_address_that_was_reached_from_outside() {
         reached("127.0.0.1"),
         &[
             ("{ bind = \"loopback\" }", outside),
-            ("{ bind = \"private\" }", "no"),
+            ("{ bind = \"private\" }", outside),
             ("{ interface = \"lo\" }", outside),
         ],
     );
+}
+
+/// A first argument that programs of any name can have says nothing of the kernel's name: `init` is systemd on
+/// most hosts, and a script runs under its interpreter.
+#[test]
+fn a_first_argument_of_many_programs() {
+    for name in ["init", "python3.11", "sh", "busybox"] {
+        let cut = "unknown name-cut";
+        socket(
+            json!({"processes": [{"name": name, "name_kind": "argv"}]}),
+            &[
+                ("{ process = \"systemd\" }", cut),
+                ("{ not = { process = \"gunicorn\" } }", cut),
+                (&format!("{{ process = \"{name}\" }}"), "yes"),
+            ],
+        );
+    }
+    let named = json!({"processes": [{"name": "nginx", "name_kind": "argv"}]});
+    socket(named, &[("{ process = \"systemd\" }", "no")]);
+}
+
+/// Rows of one endpoint and several processes are one socket or several.
+#[test]
+fn what_may_be_an_earlier_socket_again_is_counted_as_possible() {
+    let text = "\
+root@fb:~ # sockstat -46l
+USER     COMMAND    PID   FD  PROTO  LOCAL ADDRESS         FOREIGN ADDRESS
+www      nginx       1052 6   tcp4   *:80                  *:*
+root     nginx       1051 6   tcp4   *:80                  *:*
+";
+    let direct = snapshot(text);
+    let mut json = Vec::new();
+    let document = socklint::snapshot::document::SnapshotDocument::new(&direct);
+    socklint::safe::json(&mut json, &document, false).unwrap();
+    let again = snapshot(&String::from_utf8(json).unwrap());
+    for (expect, verdict) in [
+        ("min = 1", Verdict::Pass),
+        ("min = 2", Verdict::Unknown),
+        ("min = 3", Verdict::Fail),
+        ("max = 0", Verdict::Fail),
+        ("max = 1", Verdict::Unknown),
+        ("max = 2", Verdict::Pass),
+    ] {
+        let text = format!(
+            "[[rule]]\nid = \"web\"\nmatch = {{ port = 80, transport = \"tcp\", family = \"ipv4\" }}\nexpect = {{ {expect} }}\n"
+        );
+        for snapshot in [&direct, &again] {
+            let came = verdicts(&policy(&text), snapshot, Grade::Presumed);
+            assert_eq!(came, [("web".to_owned(), verdict)], "{expect}");
+        }
+    }
 }

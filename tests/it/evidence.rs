@@ -1,5 +1,8 @@
 //! Trees of one host's files: sosreports, fetched trees, folders; what several captures come to together.
 
+use socklint::capture::Options;
+use socklint::evidence::{Gather, Member, read};
+
 use crate::support::{Place, flat};
 
 const HEAD: &str = "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n";
@@ -271,4 +274,26 @@ fn folders_of_the_lab_are_one_host_each() {
         seen += 1;
     }
     assert!(seen > 5);
+}
+
+/// Facts of a host and no list of sockets: what is said of it has a place in a text, or none.
+#[test]
+fn issues_of_a_host_without_texts_have_no_place() {
+    for files in [&[("ps", "")][..], &[("db1/ps", ""), ("db1/ss.txt", "x")]] {
+        let mut gather = Gather::new("fleet/", Some("fleet".to_owned()));
+        let mut found = Vec::new();
+        for (path, text) in files {
+            let (path, bytes) = ((*path).to_owned(), text.as_bytes().to_vec());
+            let member = Member { name: path.clone(), path, bytes, ..Member::default() };
+            gather.add(member, &mut found).unwrap();
+        }
+        gather.finish(&mut found);
+        for capture in found.into_iter().flat_map(|one| read(one, &Options::default())) {
+            assert!(!capture.issues.is_empty());
+            for at in capture.issues.iter().filter_map(|issue| issue.at) {
+                let text = capture.snapshot.sources.get(at.source).unwrap().text();
+                assert!(text.get(at.range()).is_some());
+            }
+        }
+    }
 }

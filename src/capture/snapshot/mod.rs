@@ -607,6 +607,7 @@ impl<'a> Reader<'a> {
             match self.string(Field(Some(value)), "presumed").as_deref() {
                 Some("transport") => socket.transport_inferred = true,
                 Some("port") => socket.port_resolved = true,
+                Some("socket") => socket.again = true,
                 Some(other) => {
                     // A fact that a newer version doubts: nothing of this row is proof then.
                     let message = format!(

@@ -17,6 +17,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -25,7 +27,8 @@ use super::table::{self, Asked, Rows, Tables, is_number, words};
 use super::{CaptureFormat, Known, LineRange, Transcript};
 use crate::address::{self, HostText};
 use crate::snapshot::{
-    Address, At, Cell, Details, Device, Family, NameKind, Owner, OwnerDetails, Socket, Transport,
+    Address, At, Cell, Details, Device, Family, NameKind, Owner, OwnerDetails, Port, Socket,
+    Transport,
 };
 use crate::truth::Missing;
 
@@ -321,7 +324,44 @@ impl Rows for Reader {
                 }
             }
         }
+        let sockets = tables.transcript.builder().sockets_mut();
+        share(sockets.get_mut(self.first..).unwrap_or_default());
         *self = Self::default();
+    }
+}
+
+/// Rows of one endpoint are of one socket that several processes hold, or of several sockets: the tool does not
+/// tell, so none of them has all its owners, and each but the first may be no socket of its own.
+fn share(sockets: &mut [Socket]) {
+    let endpoint = |socket: &Socket| {
+        let address = match socket.address {
+            Address::Ip(ip) => Some(ip),
+            Address::Dual => None,
+            Address::Star | Address::Reached(_) | Address::Missing(_) => return None,
+        };
+        match socket.port {
+            Port::Number(port) if socket.transport != Transport::Raw => {
+                Some((socket.transport, address, port))
+            }
+            Port::Number(_) | Port::Missing(_) => None,
+        }
+    };
+    let mut first: BTreeMap<(Transport, Option<IpAddr>, u16), usize> = BTreeMap::new();
+    for at in 0..sockets.len() {
+        let Some(socket) = sockets.get_mut(at) else { break };
+        let Some(endpoint) = endpoint(socket) else { continue };
+        match first.entry(endpoint) {
+            Entry::Vacant(place) => {
+                place.insert(at);
+            }
+            Entry::Occupied(place) => {
+                socket.again = true;
+                socket.owners_missing = socket.owners_missing.or(Some(Missing::OthersNotShown));
+                if let Some(first) = sockets.get_mut(*place.get()) {
+                    first.owners_missing = first.owners_missing.or(Some(Missing::OthersNotShown));
+                }
+            }
+        }
     }
 }
 
@@ -438,7 +478,7 @@ impl Reader {
         let mut details = Details::default();
         socket.address_at = At::new(table::within(line, &(at..at + host.len())));
         if let Kind::Raw(protocol) = row.kind {
-            socket.port = crate::snapshot::Port::Number(protocol);
+            socket.port = Port::Number(protocol);
         } else {
             socket.port_at = At::new(table::within(line, &(at + host.len() + 1..row.local.end)));
             let Some((read, resolved)) = table::port(port, transport) else {
@@ -447,7 +487,7 @@ impl Reader {
             };
             socket.port = read;
             socket.port_resolved = resolved;
-            if matches!(read, crate::snapshot::Port::Missing(_)) {
+            if matches!(read, Port::Missing(_)) {
                 details.port_text = Some(builder.text(socket.port_at));
             }
         }

@@ -40,6 +40,13 @@ fn freebsd() {
     );
     assert_eq!(issues(&read), []);
     assert_eq!(coverage(&read), "tcp4p6p udp4p6p");
+    // One socket of two processes, or two: not told.
+    let again: Vec<bool> = read.snapshot.sockets().iter().map(|socket| socket.again).collect();
+    assert_eq!(again.iter().position(|again| *again), Some(1));
+    assert_eq!(again.iter().filter(|again| **again).count(), 1);
+    let missing = read.snapshot.sockets().iter().map(|socket| socket.owners_missing);
+    let others = Some(Missing::OthersNotShown);
+    assert_eq!(missing.take(3).collect::<Vec<_>>(), [others, others, None]);
     let kernel = read.snapshot.sockets().last().unwrap();
     assert_eq!(kernel.owners_missing, Some(Missing::OwnerHidden));
     check_places(&read);

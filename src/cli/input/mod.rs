@@ -383,6 +383,25 @@ impl<'a> Inputs<'a> {
     }
 }
 
+/// The evidence in the bytes of one input, as if a file of this name were named: archives, compressed files,
+/// streams or a text. What is broken or too much is left out; gives the number of errors too. For fuzzing.
+#[must_use]
+pub fn evidence_in(name: &str, mut bytes: &[u8]) -> (Vec<Evidence>, usize) {
+    let (mut evidence, mut errors) = (Vec::new(), 0);
+    let mut sink = Sink {
+        each: &mut |found| evidence.push(found),
+        error: &mut |_| errors += 1,
+        note: &mut |_| {},
+    };
+    let item = Item { name, path: name, modified: None, depth: 0, most: limits::MEMBER };
+    let mut gather = Gather::named();
+    if let Err(fault) = stream::read(item, &mut bytes, &mut gather, &mut sink) {
+        sink.broken(name, &fault, None);
+    }
+    finish(gather, &mut sink);
+    (evidence, errors)
+}
+
 /// Hands on what is still gathered.
 fn finish(gather: Gather, sink: &mut Sink<'_>) {
     let mut out = Vec::new();

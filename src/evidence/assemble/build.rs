@@ -413,9 +413,9 @@ fn in_new(span: Span, adopted: &Adopted) -> Span {
 }
 
 fn moved(issue: &CaptureIssue, adopted: &Adopted) -> CaptureIssue {
-    // An issue of a whole text is shown at its beginning: the snapshot has several.
-    let at = issue.at.unwrap_or_default();
-    CaptureIssue { at: Some(in_new(at, adopted)), ..issue.clone() }
+    // An issue of a whole text is shown at its beginning: the snapshot has several. One of no text has no place.
+    let at = issue.at.or_else(|| adopted.has_texts().then(Span::default));
+    CaptureIssue { at: at.map(|at| in_new(at, adopted)), ..issue.clone() }
 }
 
 /// Adds what another capture knows of the same socket.

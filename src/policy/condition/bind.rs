@@ -47,19 +47,10 @@ impl Test for BindTest {
                     false => Truth::missing(Missing::AddressStar),
                 }
             }
-            // Bound to the address or to a wildcard: what is in neither is a no.
-            Address::Reached(address) => {
-                let address = unmapped(address);
-                let outside = !set.contains(address, scope(address, facts))
-                    && !set.holds_wildcard_v4()
-                    && !set.holds_wildcard_v6();
-                match outside {
-                    true => Truth::No,
-                    false if set.is_full() => Truth::Yes,
-                    false => Truth::missing(Missing::SeenFromOutside),
-                }
-            }
-            Address::Missing(_) if set.is_full() => Truth::Yes,
+            // What answers may be bound to the address or a wildcard, or stand behind a translation and be
+            // bound to anything: only a set of all addresses decides.
+            Address::Reached(_) | Address::Missing(_) if set.is_full() => Truth::Yes,
+            Address::Reached(_) => Truth::missing(Missing::SeenFromOutside),
             Address::Missing(reason) => Truth::missing(reason),
         }
     }

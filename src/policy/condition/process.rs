@@ -71,7 +71,8 @@ impl ProcessTest {
 
     /// A first argument is set by the program and often decorated: `nginx: master process`,
     /// `sshd: /usr/sbin/sshd -D`, `./server`. It matches as it is or by its first word's base name;
-    /// only a plain word that does not match is a no.
+    /// only a plain word that does not match is a no. Under some words programs of any name run: the kernel names a
+    /// script after its file and not after its interpreter, and `init` is a link to it.
     fn of_argument(&self, text: &str, kind: NameKind) -> Truth {
         let word = text.split([' ', '\t']).next().unwrap_or(text);
         let word = word.trim_end_matches(':');
@@ -79,7 +80,19 @@ impl ProcessTest {
         if self.0.is_match(text) || self.0.is_match(word) {
             return Truth::Yes;
         }
-        let plain = text == word && kind == NameKind::Argv;
+        let plain = text == word && kind == NameKind::Argv && !runs_others(word);
         if plain { Truth::No } else { Truth::missing(Missing::NameCut) }
     }
+}
+
+/// Whether a first argument is that of an interpreter, of a program of many names or of a link to one: the name of
+/// the kernel is another one then. Source: execve(2), "Interpreter scripts"; proc(5), `/proc/pid/comm`.
+fn runs_others(word: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "ash", "bash", "busybox", "dash", "init", "ksh", "lua", "node", "nodejs", "perl", "php",
+        "pypy", "python", "ruby", "sh", "tclsh", "toybox", "wish", "zsh",
+    ];
+    // `python3.11`, `php8.2`, `lua5.4`.
+    let base = word.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
+    NAMES.contains(&base)
 }

@@ -1,5 +1,6 @@
 //! What must hold of every input. `PROPTEST_CASES` raises the number of cases.
 
+mod agreement;
 mod bytes;
 mod monotony;
 mod naive;
