@@ -7,6 +7,7 @@
 mod annotations;
 mod azure;
 mod checkstyle;
+pub mod closing;
 mod controls;
 pub use controls::TABLES;
 mod csv;
