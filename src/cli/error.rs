@@ -26,11 +26,15 @@ pub enum CliErrorKind {
     NoTest,
     /// The live host cannot be read.
     Live,
+    /// A report that cannot be merged.
+    Shard,
+    /// Reports of different audits.
+    ShardsDiffer,
 }
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
@@ -40,6 +44,8 @@ impl CliErrorKind {
         Self::Strict,
         Self::NoTest,
         Self::Live,
+        Self::Shard,
+        Self::ShardsDiffer,
     ];
 
     /// The diagnostic code.
@@ -55,6 +61,8 @@ impl CliErrorKind {
             Self::Strict => "socklint::cli::strict",
             Self::NoTest => "socklint::cli::no_test",
             Self::Live => "socklint::cli::live",
+            Self::Shard => "socklint::cli::shard",
+            Self::ShardsDiffer => "socklint::cli::shards_differ",
         }
     }
 }

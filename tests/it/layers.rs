@@ -26,6 +26,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("report", 10),
     ("inventory", 10),
     ("draft", 10),
+    ("merge", 11),
     ("suite", 11),
     ("cli", 12),
 ];
