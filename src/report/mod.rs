@@ -13,6 +13,7 @@ pub use controls::TABLES;
 mod csv;
 pub mod diagnostic;
 pub mod finding;
+mod fleet;
 mod github;
 mod gitlab;
 mod hdf;
