@@ -14,6 +14,7 @@ mod live;
 mod merge;
 mod output;
 mod policies;
+mod progress;
 mod session;
 mod snapshot;
 mod test;
