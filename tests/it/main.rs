@@ -23,6 +23,8 @@ mod exit_codes;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod inheritance;
