@@ -10,6 +10,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod bundle;
 pub mod capture;
 pub mod cli;
 pub mod controls;

@@ -28,6 +28,7 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
     ("docs/fleet.md", include_str!("../docs/fleet.md")),
     ("docs/live.md", include_str!("../docs/live.md")),
+    ("docs/bundle.md", include_str!("../docs/bundle.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),
     ("docs/inputs.md", include_str!("../docs/inputs.md")),
     ("docs/formats/sosreport.md", include_str!("../docs/formats/sosreport.md")),
@@ -47,6 +48,11 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/formats/masscan.md", include_str!("../docs/formats/masscan.md")),
     ("docs/formats/nmap.md", include_str!("../docs/formats/nmap.md")),
     ("docs/formats/osquery.md", include_str!("../docs/formats/osquery.md")),
+    ("docs/formats/netstat-bsd.md", include_str!("../docs/formats/netstat-bsd.md")),
+    ("docs/formats/netstat-windows.md", include_str!("../docs/formats/netstat-windows.md")),
+    ("docs/formats/powershell.md", include_str!("../docs/formats/powershell.md")),
+    ("docs/formats/sockstat.md", include_str!("../docs/formats/sockstat.md")),
+    ("docs/formats/systemctl.md", include_str!("../docs/formats/systemctl.md")),
 ];
 
 /// The text of a page; a checkout may have put other line ends into it.

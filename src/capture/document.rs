@@ -2,7 +2,7 @@
 //!
 //! A [`Document`] is a text that is looked at once for all formats: its JSON is parsed when the first
 //! format asks for it. A format takes the whole text or leaves it ([`CaptureFormat::document`]
-//! gives `None`), and fills one [`Draft`] a host.
+//! gives `None`), and fills one `Draft` a host.
 //!
 //! JSON may stand alone, several values one after the other, or between prompts and the banners of
 //! Ansible (`web1 | SUCCESS => {`), which name the host that a value is of.

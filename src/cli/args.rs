@@ -38,6 +38,10 @@ pub(super) enum Command {
     Controls(ControlsArgs),
     /// Put reports of the parts of a fleet together: the report that one run over all of it would write.
     Merge(MergeArgs),
+    /// Put evidence, policy and report of an audit into one archive that anyone can judge again.
+    Bundle(BundleArgs),
+    /// Judge a bundle again, and check every hash and signature in it.
+    Verify(VerifyArgs),
     /// Draft a first policy from a known-good host: what listens now, and nothing else.
     Init(InitArgs),
     /// What a rule or a diagnostic code means, or what the policy says of an endpoint.
@@ -152,7 +156,7 @@ pub(super) struct SnapshotArgs {
 }
 
 /// What evidence is judged by.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct AuditArgs {
     /// A policy file, a directory of them, or `builtin:NAME` (repeatable) [default: $SOCKLINT_POLICY,
     /// else the nearest socklint.toml up to the repository's root, else builtin:baseline].
@@ -228,6 +232,50 @@ pub(super) struct CheckArgs {
     /// Say more: why a format was detected, what was ignored, which rules matched nothing.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint bundle`.
+#[derive(Debug, Args)]
+pub(super) struct BundleArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
+
+    /// The archive to write, whole or not at all.
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(super) output: PathBuf,
+
+    /// An Ed25519 private key (PKCS#8 in PEM) to sign the bundle with.
+    #[arg(long, value_name = "KEY.pem", help_heading = "Output")]
+    pub(super) sign: Option<PathBuf>,
+}
+
+/// `socklint verify`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all of it holds; 1 something in it is not as it says; 2 it cannot be read."
+)]
+pub(super) struct VerifyArgs {
+    /// The bundle.
+    #[arg(value_name = "BUNDLE")]
+    pub(super) bundle: PathBuf,
+
+    /// The Ed25519 public key (PEM) that must have signed it.
+    #[arg(long, value_name = "KEY.pem")]
+    pub(super) key: Option<PathBuf>,
+}
+
+/// The options of an audit that a bundle keeps.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+pub(super) struct KeptArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
 }
 
 /// `socklint controls`.

@@ -30,11 +30,13 @@ pub enum CliErrorKind {
     Shard,
     /// Reports of different audits.
     ShardsDiffer,
+    /// A bundle that is none, or does not hold what it says.
+    Bundle,
 }
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
@@ -46,6 +48,7 @@ impl CliErrorKind {
         Self::Live,
         Self::Shard,
         Self::ShardsDiffer,
+        Self::Bundle,
     ];
 
     /// The diagnostic code.
@@ -63,6 +66,7 @@ impl CliErrorKind {
             Self::Live => "socklint::cli::live",
             Self::Shard => "socklint::cli::shard",
             Self::ShardsDiffer => "socklint::cli::shards_differ",
+            Self::Bundle => "socklint::cli::bundle",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: arguments, files, environment, clock, terminal and exit codes; one file a command.
 
 mod args;
+mod bundle;
 mod check;
 mod controls;
 mod error;
@@ -18,6 +19,7 @@ mod progress;
 mod session;
 mod snapshot;
 mod test;
+mod verify;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
     ExitCode::from(match &cli.command {
         Command::Check(args) => check::run(args, &screen),
         Command::Controls(args) => controls::run(args, &screen),
+        Command::Bundle(args) => bundle::run(args, &screen),
+        Command::Verify(args) => verify::run(args, &screen),
         Command::Init(args) => init::run(args, &screen),
         Command::Inventory(args) => inventory::run(args, &screen),
         Command::List(args) => list::run(args, &screen),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{CliError, CliErrorKind};
+use crate::bundle::{Members, PolicyPart, Recorder};
 use crate::policy::packs::{PACKS, pack};
 use crate::policy::{Library, Loaded, builtin, load_with};
 use crate::source::SourceFile;
@@ -14,6 +15,22 @@ const FILE: &str = "socklint.toml";
 /// Reads what `--policy` names, else what `$SOCKLINT_POLICY` names, else the nearest `socklint.toml`
 /// from the working directory up to the repository's root, else the baseline.
 pub(super) fn find(named: &[String]) -> Result<Loaded, CliError> {
+    Ok(load_with(files(named)?, &Files))
+}
+
+/// The same, with the text of every file that takes part.
+pub(super) fn find_for_bundle(
+    named: &[String],
+    members: &mut Members,
+) -> Result<(Loaded, PolicyPart), CliError> {
+    let recorder = Recorder::new(&Files);
+    let files = files(named)?;
+    files.iter().for_each(|file| recorder.name(file));
+    let loaded = load_with(files, &recorder);
+    Ok((loaded, recorder.finish(members)))
+}
+
+fn files(named: &[String]) -> Result<Vec<Arc<SourceFile>>, CliError> {
     let mut files = Vec::new();
     let from_environment = environment();
     let named = if named.is_empty() { from_environment.as_slice() } else { named };
@@ -29,7 +46,7 @@ pub(super) fn find(named: &[String]) -> Result<Loaded, CliError> {
             }
         }
     }
-    Ok(load_with(files, &Files))
+    Ok(files)
 }
 
 /// A policy and the tests beside it.

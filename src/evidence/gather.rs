@@ -111,7 +111,7 @@ impl Gather {
     ///
     /// # Errors
     ///
-    /// When the member's host is larger than [`MOST_TEXTS`] or [`MOST_BYTES`].
+    /// When the member's host is larger than `MOST_TEXTS` or `MOST_BYTES`.
     pub fn add(&mut self, member: Member, out: &mut Vec<Evidence>) -> Result<(), Limit> {
         let place = self.place(&member.path);
         while self.open.last().is_some_and(|open| !is_below(&open.root, &member.path)) {

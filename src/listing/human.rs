@@ -682,7 +682,7 @@ pub(crate) fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
             pids => format!("{name} ×{}", pids.len()),
         });
     }
-    let text = |text| safe::line(snapshot.text(text)).into_owned();
+    let text = |text| safe::line(snapshot.text(text));
     if items.is_empty() {
         let process = if socket.owners_missing.is_some() { "?" } else { "none" };
         let user = match (details.user, details.uid) {

@@ -10,6 +10,9 @@ use rustix::path::Arg;
 /// How much of a file is read at most: files of `/proc/net` can be large, and none is endless.
 const MOST: usize = 1 << 30;
 
+/// Room for a small file.
+const SMALL: usize = 256;
+
 /// Opens a directory.
 pub(super) fn directory<P: Arg>(at: impl AsFd, path: P) -> Result<OwnedFd, Errno> {
     open(at, path, OFlags::RDONLY | OFlags::DIRECTORY)
@@ -39,6 +42,16 @@ pub(super) fn read_into<P: Arg>(at: impl AsFd, path: P, bytes: &mut Vec<u8>) -> 
             _ => {}
         }
     }
+}
+
+/// Reads a small file of `/proc` that the kernel makes at one go, such as `comm`: it is given whole to
+/// whoever has room.
+pub(super) fn read_small<P: Arg>(at: impl AsFd, path: P, bytes: &mut Vec<u8>) -> Result<(), Errno> {
+    bytes.resize(SMALL, 0);
+    let file = open(at, path, OFlags::RDONLY)?;
+    let len = rustix::io::retry_on_intr(|| rustix::io::read(&file, bytes.as_mut_slice()))?;
+    bytes.truncate(len);
+    Ok(())
 }
 
 /// A whole file by its absolute path, as text; what is not UTF-8 in it is replaced.

@@ -4,8 +4,8 @@
 //! readlink(2) and, where it is a socket's, one look into a hash table.
 //!
 //! A pid can be given to another process meanwhile. Everything of a process is therefore read
-//! relative to its open directory, which stays that of the process that it was opened for, and
-//! fails once that is gone. A process can also close a socket and start another program: after its
+//! relative to its open directory of descriptors, which stays that of the process that it was opened
+//! for, and fails once that is gone. A process can also close a socket and start another program: after its
 //! facts are read, a descriptor is looked at again.
 //!
 //! Sources: proc(5), linux-manual 6.03; Linux 6.1 `fs/proc/fd.c`, `fs/proc/base.c`.
@@ -14,11 +14,11 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, OFlags, RawDir, SeekFrom, fstat, readlinkat_raw, seek, statat};
+use rustix::fs::{AtFlags, CWD, RawDir, SeekFrom, readlinkat_raw, seek, statat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-use super::files::{directory, each_entry, number, open, read_into};
+use super::files::{directory, each_entry, number, read_into, read_small};
 use super::hierarchy;
 
 /// Room for directory entries and for paths.
@@ -136,8 +136,8 @@ impl Search {
             }
             let Some(&first) = self.found.holds.get(before) else { return };
             let process = self.facts(&descriptors, pid);
-            if process.is_some() && self.still_holds(&descriptors, first) {
-                self.found.processes.extend(process);
+            if self.still_holds(&descriptors, first) {
+                self.found.processes.push(process);
                 return;
             }
             self.found.holds.truncate(before);
@@ -177,28 +177,28 @@ impl Search {
         socket_inode(descriptors, &known) == Ok(Some(hold.inode))
     }
 
-    /// The facts of a process; `None` when it ended.
-    fn facts(&mut self, descriptors: &OwnedFd, pid: u32) -> Option<Process> {
-        let home = open(descriptors, c"..", OFlags::PATH | OFlags::DIRECTORY).ok()?;
+    /// The facts of a process, beside its descriptors: `..` is the directory of the same process.
+    fn facts(&mut self, descriptors: &OwnedFd, pid: u32) -> Process {
         let mut process = Process { pid, ..Process::default() };
         let bytes = &mut self.bytes;
-        if read_into(&home, c"comm", bytes).is_ok() {
+        if read_small(descriptors, c"../comm", bytes).is_ok() {
             let name = bytes.strip_suffix(b"\n").unwrap_or(bytes);
             process.cut = name.len() >= COMM;
             process.name = Some(comm(name));
         }
         if self.ask.details {
-            process.exe = executable(&home);
+            process.exe = executable(descriptors);
             // The directory belongs to the effective user, whatever else hides in it: `task_dump_owner`.
-            process.uid = fstat(&home).ok().map(|stat| stat.st_uid);
-            if read_into(&home, c"cgroup", bytes).is_ok() {
+            let home = statat(descriptors, c"..", AtFlags::empty());
+            process.uid = home.ok().map(|stat| stat.st_uid);
+            if read_into(descriptors, c"../cgroup", bytes).is_ok() {
                 process.cgroup = hierarchy::path_of_process(&String::from_utf8_lossy(bytes));
             }
         }
-        if self.ask.cmdline && read_into(&home, c"cmdline", bytes).is_ok() {
+        if self.ask.cmdline && read_into(descriptors, c"../cmdline", bytes).is_ok() {
             process.cmdline = command_line(bytes);
         }
-        Some(process)
+        process
     }
 }
 
@@ -227,10 +227,10 @@ fn socket_inode(descriptors: &OwnedFd, name: &CStr) -> Result<Option<u32>, Errno
 
 /// The path of the executable. Of one that was removed or replaced the kernel's text goes on with
 /// ` (deleted)`, which is no part of the path.
-fn executable(home: &OwnedFd) -> Option<String> {
-    let mut path = link(home, c"exe")?;
+fn executable(descriptors: &OwnedFd) -> Option<String> {
+    let mut path = link(descriptors, c"../exe")?;
     if let Some(bare) = path.strip_suffix(" (deleted)")
-        && statat(home, c"exe", AtFlags::empty()).is_ok_and(|stat| stat.st_nlink == 0)
+        && statat(descriptors, c"../exe", AtFlags::empty()).is_ok_and(|stat| stat.st_nlink == 0)
     {
         path.truncate(bare.len());
     }
@@ -239,8 +239,8 @@ fn executable(home: &OwnedFd) -> Option<String> {
 
 /// What a link in `/proc` says.
 pub(super) fn link<P: Arg>(at: impl AsFd, path: P) -> Option<String> {
-    let mut buffer = vec![0; PATH];
-    let len = readlinkat_raw(at, path, buffer.as_mut_slice()).ok()?;
+    let mut buffer = [0; PATH];
+    let len = readlinkat_raw(at, path, &mut buffer).ok()?;
     Some(String::from_utf8_lossy(buffer.get(..len)?).into_owned())
 }
 

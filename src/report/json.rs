@@ -28,7 +28,7 @@ impl ReportFormat for Json {
     }
 
     fn reporter(&self, _: Style) -> Box<dyn Reporter> {
-        JsonReport::new(Shape::Json)
+        JsonReport::boxed(Shape::Json)
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) struct JsonReport {
 }
 
 impl JsonReport {
-    pub(super) fn new(shape: Shape) -> Box<dyn Reporter> {
+    pub(super) fn boxed(shape: Shape) -> Box<dyn Reporter> {
         Box::new(Self { frame: Frame::new(shape), tally: Tally::default() })
     }
 }

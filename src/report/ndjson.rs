@@ -19,6 +19,6 @@ impl ReportFormat for Ndjson {
     }
 
     fn reporter(&self, _: Style) -> Box<dyn Reporter> {
-        JsonReport::new(Shape::Ndjson)
+        JsonReport::boxed(Shape::Ndjson)
     }
 }

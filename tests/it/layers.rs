@@ -17,7 +17,6 @@ const LAYERS: &[(&str, usize)] = &[
     ("capture", 7),
     ("policy", 7),
     ("audit", 8),
-    ("live", 8),
     ("controls", 9),
     ("evidence", 8),
     ("live", 8),
@@ -27,6 +26,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("inventory", 10),
     ("draft", 10),
     ("merge", 11),
+    ("bundle", 9),
     ("suite", 11),
     ("cli", 12),
 ];

@@ -61,7 +61,7 @@ fn a_violation_shows_the_row_and_its_owner_though_no_rule_asks_for_owners() {
     assert!(out.contains(&format!(",pid={}", std::process::id())), "{out}");
     let out = place.run(&["check", "live", "--no-processes", "-p", "policy.toml"]).expect(1).out;
     assert!(!out.contains(",pid="), "{out}");
-    forbid(&place, 0);
+    forbid(&place, 1);
     place.run(&["check", "live", "-p", "policy.toml"]).expect(0);
 }
 

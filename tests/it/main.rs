@@ -9,6 +9,8 @@ mod auditors;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod bundle;
+#[cfg(test)]
 mod conditions;
 #[cfg(test)]
 mod controls;

@@ -220,6 +220,10 @@ impl Rows for Reader {
             self.header(tables, columns, line);
             return true;
         }
+        // A listen queue of a local socket.
+        if self.columns.queues && text.split_ascii_whitespace().next() == Some("unix") {
+            return true;
+        }
         // Sockets came or went while they were listed: the list is of one moment before.
         tables.place != Place::Outside
             && text.starts_with("Some ")

@@ -234,6 +234,7 @@ tcp46 0/0/511                          *.443
 unix  0/0/30                           /var/run/devd.pipe
 ";
     let read = capture(queues);
+    assert!(read.issues.is_empty(), "{:?}", read.issues);
     assert_eq!(sockets(&read), ["tcp 0.0.0.0:22", "tcp *:443 dual"]);
     assert_eq!(why(&read, Transport::Tcp, Family::Ipv4), "partial-tool");
     let wide = "\

@@ -507,7 +507,7 @@ pub(super) fn labels(given: &[String]) -> Result<BTreeMap<String, String>, CliEr
     Ok(labels)
 }
 
-fn options(args: &InputArgs) -> Result<Options, CliError> {
+pub(super) fn options(args: &InputArgs) -> Result<Options, CliError> {
     let mut options = Options {
         from: None,
         command: args.command.clone(),

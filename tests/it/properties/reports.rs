@@ -109,9 +109,18 @@ fn violated(name: &str, text: &str, policy: &str, violation: &Value) {
     }
     let shown = cut(text, &violation["evidence"]);
     assert!(!shown.is_empty());
-    let row = text.split('\n').nth(socket["line"].as_u64().unwrap() as usize - 1).unwrap();
+    let line = socket["line"].as_u64().unwrap() as usize - 1;
+    // A socket of `lsof -F` takes a line for each field.
+    let height = if name.starts_with("lsof-F") { 16 } else { 1 };
+    let row: Vec<&str> = text.split('\n').skip(line).take(height).collect();
+    let row = row.join("\n");
     if let Some(port) = socket["port"].as_u64().filter(|_| socket["presumed"].is_null()) {
-        assert!(row.contains(&port.to_string()), "{name}: {port} in {row}");
+        // The kernel prints ports in hexadecimal.
+        let shown = match name.starts_with("proc-net") {
+            true => format!("{port:04X}"),
+            false => port.to_string(),
+        };
+        assert!(row.contains(&shown), "{name}: {port} in {row}");
         assert!(violation["message"].as_str().unwrap().contains(&port.to_string()), "{violation}");
     }
     // The mark is on the endpoint, or on the owner that is at fault.
@@ -124,7 +133,10 @@ fn violated(name: &str, text: &str, policy: &str, violation: &Value) {
         bare(&shown) == address || ip(&bare(&shown)).is_some_and(|shown| Some(shown) == ip(address))
     }) || socket["address_text"] == shown
         || socket["address_text"] == bare(&shown)
-        || shown.starts_with('*');
+        || shown.starts_with('*')
+        || name.starts_with("proc-net")
+            && matches!(shown.len(), 8 | 32)
+            && shown.bytes().all(|byte| byte.is_ascii_hexdigit());
     let owners = socket["processes"].as_array().cloned().unwrap_or_default();
     let on_owner = owners.iter().any(|owner| {
         owner["name"].as_str().is_some_and(|name| !name.is_empty() && shown.contains(name))
