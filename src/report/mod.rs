@@ -7,11 +7,13 @@
 mod annotations;
 mod azure;
 mod checkstyle;
+pub mod closing;
 mod controls;
 pub use controls::TABLES;
 mod csv;
 pub mod diagnostic;
 pub mod finding;
+mod fleet;
 mod github;
 mod gitlab;
 mod hdf;
