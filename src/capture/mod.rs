@@ -308,6 +308,9 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
 /// The captures of a text that is a document.
 fn read_document(source: &Arc<SourceFile>, options: &Options) -> Option<Vec<Capture>> {
     let document = Document::new(Arc::clone(source));
+    if document.begins_as_table() {
+        return None;
+    }
     let asked =
         |format: &&&dyn CaptureFormat| options.from.is_none_or(|from| from.name() == format.name());
     let read = FORMATS.iter().filter(asked).find_map(|format| format.document(&document));

@@ -21,8 +21,9 @@ pub(super) struct Cli {
     pub(super) color: Colour,
 }
 
-/// The commands.
+/// The commands. The arguments of each are made when it is asked for.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
     /// Check evidence against a policy.
     Check(CheckArgs),
