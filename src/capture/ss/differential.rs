@@ -179,6 +179,7 @@ fn assert_same(fast: &Capture, exact: &Capture, text: &str) {
 
 #[test]
 fn mutated_rows_are_read_alike() {
+    #[expect(clippy::disallowed_methods, reason = "a test is told how long to run")]
     let asked = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
     let wanted = asked("SOCKLINT_MUTATED_ROWS").unwrap_or(ROWS);
     let seed = asked("SOCKLINT_SEED").unwrap_or(1);
