@@ -128,6 +128,7 @@ fn the_other_schemas_have_the_keys_of_the_documents() {
     let snapshot = include_str!("../../src/snapshot/document.rs");
     let report = include_str!("../../src/report/json.rs");
     let head = include_str!("../../src/policy/document.rs");
+    let finding = include_str!("../../src/report/finding.rs");
     let closing = include_str!("../../src/report/closing.rs");
     let (snapshots, reports) = (parsed(SNAPSHOT), parsed(REPORT));
     for (schema, source, definition, name) in [
@@ -144,8 +145,7 @@ fn the_other_schemas_have_the_keys_of_the_documents() {
         (&reports, report, "result", "ResultDocument<"),
         (&reports, report, "missing", "MissingDocument"),
         (&reports, report, "violation", "ViolationDocument<"),
-        (&reports, report, "waiver", "WaiverDocument<"),
-        (&reports, report, "place", "PlaceDocument<"),
+        (&reports, finding, "waiver", "WaiverDocument<"),
         (&reports, closing, "summary", "SummaryDocument"),
         (&reports, closing, "settings", "SettingsDocument"),
     ] {
