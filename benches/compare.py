@@ -1,24 +1,31 @@
 #!/usr/bin/env python3
-"""Whole-process comparison: socklint against mawk doing ten rules, and against a hello-world.
+"""Compares socklint, as whole processes, with what else one would take, and writes the table of docs/performance.md.
 
-    python3 benches/compare.py [--runs 15] [SOCKLINT]
+    python3 benches/compare.py [--runs 9] [--quick] [--write] [--jc VENV] [SOCKLINT]
 
-Commands run in turn, round after round, so that a machine that slows down slows all of them; the
-figures are medians of CPU time (user and system, as the kernel accounts them at wait4) and ratios of
-those. Prints the table of docs/performance.md. Needs Python 3, rustc and
-mawk (or awk); GNU time for the peak memory."""
+Commands run in turn, round after round, so that a machine that slows down slows all of them; figures are medians
+of CPU time (user and system, as the kernel accounts them at wait4) and ratios of those. All evidence
+is made by benches/generate.py. `--write` puts the table into docs/performance.md. What is not there is skipped,
+and said so. Needs Python 3, rustc (for the hello-world), grep, mawk, wc and cat; GNU time for the peak memory; jc
+in the virtual environment VENV (`python3 -m venv VENV && VENV/bin/pip install jc`), or `--make-jc` makes one; root
+and ss for the live rows, whose sockets this script opens itself."""
 import argparse
+import datetime
 import os
 import pathlib
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 
+import generate
+
 HERE = pathlib.Path(__file__).resolve().parent
-NAMES = ["nginx", "postgres", "java", "node_exporter", "systemd-resolve", "sshd", "redis-server"]
-PORTS = [80, 5432, 8080, 9100, 53, 22, 6379, 443, 3306, 111]
+TEN = str(HERE / "ten-rules.toml")
+DOC = HERE.parent / "docs/performance.md"
+BEGIN, END = "<!-- table of benches/compare.py -->", "<!-- end of the table -->"
 # The ten rules of ten-rules.toml, as somebody would write them in awk for this one layout.
 AWK = r"""
 function local_ip(a) { return a ~ /^127\./ || a == "[::1]" }
@@ -40,80 +47,247 @@ END { if (!ssh) v++; print v + 0 }
 """
 
 
-def capture(listeners):
-    """A capture in the manner of `ss -lntup`; few rows violate a rule, as on a real host."""
-    rows = ["$ ss -lntup", "Netid State  Recv-Q Send-Q Local Address:Port  Peer Address:Port Process"]
-    for row in range(listeners):
-        netid, state = ("udp", "UNCONN") if row % 4 == 0 else ("tcp", "LISTEN")
-        address, peer = [("0.0.0.0", "0.0.0.0:*"), ("127.0.0.1", "0.0.0.0:*"), ("[::]", "[::]:*"), ("*", "*:*"),
-                         (f"10.{row // 250 % 250}.{row % 250}.7", "0.0.0.0:*")][row % 5]
-        port = PORTS[row // 700 % 10] if row % 700 == 0 else 10000 + row * 7 % 50000
-        name = NAMES[row % 7]
-        rows.append(f"{netid:<5} {state:<6} 0      {128 + row % 4 * 128:<6} {address:>20}:{port:<5} {peer:>12}    "
-                    f'users:(("{name}",pid={1000 + row},fd={3 + row % 20}))')
-    return "\n".join(rows) + "\n"
-
-
-def peak(command):
-    """Peak MiB of one run, by GNU time: what wait4 says would include this program's own pages."""
-    time = shutil.which("time")
-    if time is None:
-        return "-"
-    run = subprocess.run([time, "-f", "%M", *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    return f"{int(run.stderr.split()[-1]) / 1024:.1f} MiB"
-
-
-def cpu(command):
+def cpu(command, stdin=None):
     """CPU seconds of one run."""
     null = os.open(os.devnull, os.O_RDWR)
+    first = os.open(stdin, os.O_RDONLY) if stdin else null
     pid = os.posix_spawnp(command[0], command, os.environ,
-                          file_actions=[(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)])
+                          file_actions=[(os.POSIX_SPAWN_DUP2, first, 0), (os.POSIX_SPAWN_DUP2, null, 1),
+                                        (os.POSIX_SPAWN_DUP2, null, 2)])
     os.close(null)
+    if stdin:
+        os.close(first)
     _, status, usage = os.wait4(pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 1, 3):
         sys.exit(f"{' '.join(command)} failed")
     return usage.ru_utime + usage.ru_stime
 
 
-def compare(commands, runs, repeat):
-    """Medians of `runs` rounds; each figure is the sum of `repeat` runs, for what is too short to time."""
-    times = {name: [] for name in commands}
-    for turn in range(runs + 1):
-        for name, command in commands.items():
-            total = 0.0
-            for _ in range(repeat):
-                total += cpu(command)
-            if turn:
-                times[name].append(total / repeat)
-    return {name: statistics.median(values) for name, values in times.items()}
+def peak(command):
+    """Peak MiB of one run, by GNU time: what wait4 says would include this program's own pages."""
+    time = shutil.which("time")
+    if time is None:
+        return None
+    run = subprocess.run([time, "-f", "%M", *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.PIPE, text=True)
+    return int(run.stderr.split()[-1]) / 1024
+
+
+class Bench:
+    """The runs of this call, and the rows of its table."""
+
+    def __init__(self, args, folder):
+        self.args, self.folder, self.rows = args, folder, []
+
+    def file(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return str(path)
+
+    def check(self, *arguments):
+        """The command of a check on one thread, so that CPU time is that of the work."""
+        return [self.args.socklint, "check", "--jobs", "1", *map(str, arguments)]
+
+    def times(self, commands, repeat=1, stdin=None):
+        """Medians in seconds; each figure is the mean of `repeat` runs, for what is too short to time."""
+        seen = {name: [] for name in commands}
+        for turn in range(self.args.runs + 1):
+            for name, command in commands.items():
+                given = (stdin or {}).get(name)
+                total = sum(cpu(command, given) for _ in range(repeat))
+                if turn:
+                    seen[name].append(total / repeat)
+        return {name: statistics.median(values) for name, values in seen.items()}
+
+    def row(self, what, goal, reached, met, why=""):
+        """Adds a row and shows it; `met` is None where there is nothing to meet."""
+        verdict = {True: "met", False: f"not met{': ' + why if why else ''}", None: why}[met]
+        self.rows.append(f"| {what} | {goal} | {reached} | {verdict} |")
+        print(self.rows[-1], flush=True)
+
+    def skip(self, what, why):
+        print(f"SKIPPED {what}: {why}", file=sys.stderr, flush=True)
+        self.rows.append(f"| {what} | | | skipped: {why} |")
+
+
+def one_capture(bench):
+    text = bench.file("30.txt", generate.capture(30))
+    commands = {"socklint": bench.check("-p", TEN, text), "mawk": [bench.awk, "-f", bench.rules, text],
+                "hello": [bench.hello], "grep": ["grep", "-c", "LISTEN", text],
+                "wc": ["wc", "-l", text], "cat": ["cat", text]}
+    seconds = bench.times(commands, repeat=20)
+    for name, goal in (("hello", 1.5), ("grep", 1.0), ("mawk", 1.3), ("wc", None), ("cat", None)):
+        ratio = seconds["socklint"] / seconds[name]
+        met = None if goal is None else ratio <= goal
+        label = {"hello": "a hello-world", "grep": "`grep` for one pattern", "mawk": "`mawk`, ten rules"}.get(name, f"`{name}`")
+        bench.row(f"30 listeners, ten rules, to {label}", "" if goal is None else f"{goal}x", f"{ratio:.2f}x", met,
+                  "arguments and policy, see below" if met is False else "")
+    memory = peak(commands["socklint"])
+    if memory:
+        bench.row("the same, peak memory", "5 MiB", f"{memory:.1f} MiB", memory <= 5, "the program's own pages")
+
+
+def large(bench):
+    text = bench.file("20000.txt", generate.capture(20_000))
+    commands = {"socklint": bench.check("-p", TEN, text), "mawk": [bench.awk, "-f", bench.rules, text],
+                "wc": ["wc", "-l", text], "cat": ["cat", text], "hello": [bench.hello]}
+    stdin = {}
+    if bench.jc:
+        commands["jc"], stdin["jc"] = [bench.jc, "--ss"], text
+    seconds = bench.times(commands, stdin=stdin)
+    ratio = seconds["socklint"] / seconds["mawk"]
+    bench.row("20,000 listeners, to `mawk`, ten rules", "0.5x", f"{ratio:.2f}x", ratio <= 0.5, "the reader")
+    if bench.jc:
+        part = seconds["jc"] / seconds["socklint"]
+        bench.row("20,000 listeners, to `jc --ss`, which judges nothing", "1/75", f"1/{part:.0f}", part >= 75)
+    else:
+        bench.skip("20,000 listeners, to `jc --ss`", "no jc: give `--jc VENV` or `--make-jc`")
+    each = (seconds["socklint"] - seconds["hello"]) / 20_000 * 1e9
+    bench.row("20,000 listeners, a listener, with reading the file", "", f"{each:.0f} ns", None)
+
+
+def stream(bench):
+    hosts = 500 if bench.args.quick else 10_000
+    path = bench.folder / "stream.txt"
+    with path.open("w") as out:
+        out.writelines(generate.stream(hosts, 100))
+    command = bench.check("-p", TEN, "--max-diagnostics", "5", path)
+    seconds = bench.times({"socklint": command, "cat": ["cat", str(path)]})
+    each = seconds["socklint"] / hosts * 1e6
+    bench.row(f"a stream of {hosts:,} captures of 100 listeners, a capture", "20 us", f"{each:.1f} us", each <= 20,
+              "half is the reader, a fifth each judging and cutting the stream")
+    memory = peak(command)
+    if memory:
+        bench.row("the same, peak memory", "16 MiB", f"{memory:.1f} MiB", memory <= 16)
+    path.unlink()
+
+
+def directory(bench):
+    hosts = 1_000 if bench.args.quick else 5_000
+    to = bench.folder / "fleet"
+    generate.folder(to, hosts, 30)
+    commands = {"socklint": bench.check("-p", TEN, "--max-diagnostics", "5", to),
+                "grep": ["grep", "-rc", "LISTEN", str(to)], "wc": ["sh", "-c", f"find {to} -type f | xargs cat"]}
+    seconds = bench.times(commands)
+    ratio = seconds["socklint"] / seconds["grep"]
+    bench.row(f"a directory of {hosts:,} captures of 30 listeners, to `grep -rc`", "0.3x", f"{ratio:.2f}x", ratio <= 0.3,
+              "grep counts lines of one pattern, here each host is read whole and judged")
+    shutil.rmtree(to)
+
+
+def policies(bench):
+    text = bench.file("20000.txt", generate.capture(20_000))
+    empty = bench.file("1.txt", generate.capture(1))
+    few = bench.file("10.toml", generate.policy(10))
+    none = bench.file("10000.toml", generate.policy(10_000))
+    some = bench.file("10000m.toml", generate.policy(10_000, matching=True))
+    commands = {}
+    for name, rules in (("few", few), ("none", none), ("some", some)):
+        for what, evidence in (("load", empty), ("all", text)):
+            commands[name + what] = bench.check("-p", rules, "--quiet", "--max-diagnostics", "0", evidence)
+    seconds = bench.times(commands)
+    a_listener = {name: max(seconds[name + "all"] - seconds[name + "load"], 1e-9) for name in ("few", "none", "some")}
+    for name, goal, what in (("none", 1.2, "that do not match"), ("some", 2.2, "1.4 matches a listener")):
+        ratio = a_listener[name] / a_listener["few"]
+        bench.row(f"10,000 rules instead of 10, {what}, a listener", f"{goal}x", f"{ratio:.2f}x", ratio <= goal)
+    load = (seconds["noneload"] - seconds["fewload"]) * 1e3
+    bench.row("loading 10,000 rules", "60 ms", f"{load:.0f} ms", load <= 60, "two fifths is the TOML parser")
+    memory = peak(commands["noneload"])
+    if memory:
+        bench.row("the same, peak memory", "32 MiB", f"{memory:.1f} MiB", memory <= 32,
+                  "the whole file stands in memory as a tree of values with places before rules are made of it")
+
+
+def diagnostics(bench):
+    text = bench.file("2000.txt", generate.capture(2_000))
+    all_wrong = bench.file("none.toml", '[[rule]]\nid = "none"\nforbid = true\nbecause = "bench"\nhelp = "stop it"\n')
+    commands = {"many": bench.check("-p", all_wrong, "--max-diagnostics", "2000", text),
+                "none": bench.check("-p", all_wrong, "--max-diagnostics", "1", text)}
+    seconds = bench.times(commands)
+    each = (seconds["many"] - seconds["none"]) / 1999 * 1e6
+    bench.row("a diagnostic of the human report", "20 us", f"{each:.0f} us", each <= 20, "miette draws the snippet")
+
+
+def reports(bench):
+    """What each report format takes for a violation more, from 2,000 to 10,000 in one host."""
+    all_wrong = bench.file("none.toml", '[[rule]]\nid = "none"\nforbid = true\nbecause = "bench"\nhelp = "stop it"\n')
+    shown = subprocess.run([bench.args.socklint, "formats"], text=True, stdout=subprocess.PIPE, check=True).stdout
+    of_check = shown.split("\n\n")[0].splitlines()[1:]
+    formats = [line.split()[0] for line in of_check]
+    commands = {}
+    for name in formats:
+        for count in (2_000, 10_000):
+            text = bench.file(f"{count}.txt", generate.capture(count))
+            commands[name, count] = bench.check("-p", all_wrong, "--max-diagnostics", "20000", "--format", name, text)
+    seconds = bench.times(commands)
+    each = {name: (seconds[name, 10_000] - seconds[name, 2_000]) / 8_000 * 1e6 for name in formats}
+    for name in sorted(each, key=each.get):
+        bench.row(f"a violation more in `{name}`, with reading and judging it", "", f"{each[name]:.1f} us", None)
+
+
+def hostile(bench):
+    plain, bad = generate.capture(20_000), generate.capture(20_000, hostile=True)
+    commands = {"plain": bench.check("-p", TEN, bench.file("plain.txt", plain)),
+                "hostile": bench.check("-p", TEN, bench.file("hostile.txt", bad)), "hello": [bench.hello]}
+    seconds = bench.times(commands)
+    def each(name, text):
+        return (seconds[name] - seconds["hello"]) / len(text.encode())
+    ratio = each("hostile", bad) / each("plain", plain)
+    bench.row("hostile names in every row, a byte, to ordinary text", "5x", f"{ratio:.1f}x", ratio <= 5,
+              "such rows take the exact reader")
+
+
+def live(bench):
+    if os.geteuid() or not sys.platform.startswith("linux") or shutil.which("ss") is None:
+        return bench.skip("live", "this needs root, Linux and ss")
+    kept = []
+    for number in range(500):
+        kept.append(socket.socket())
+        kept[-1].bind(("127.77.0.1", 20_000 + number))
+        kept[-1].listen(1)
+    for what, ours, theirs, goal in (("with owners", ["list", "live"], ["ss", "-lntup"], 0.5),
+                                     ("without owners", ["list", "live", "--no-processes"], ["ss", "-lntu"], 0.5)):
+        seconds = bench.times({"socklint": [bench.args.socklint, *ours], "ss": theirs}, repeat=3)
+        ratio = seconds["socklint"] / seconds["ss"]
+        bench.row(f"live {what}, {len(kept)} listeners and those that are there, to `{' '.join(theirs)}`", f"{goal}x",
+                  f"{ratio:.2f}x", ratio <= goal, "few sockets: see live.md for many")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("socklint", nargs="?", default=str(HERE.parent / "target/release/socklint"))
-    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--quick", action="store_true", help="smaller fleets")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    parser.add_argument("--jc", type=pathlib.Path, metavar="VENV", help="a virtual environment with jc in it")
+    parser.add_argument("--make-jc", action="store_true", help="make one for this run")
+    parser.add_argument("--only", action="append", help="a part, by the name of its function")
     args = parser.parse_args()
-    awk = shutil.which("mawk") or shutil.which("awk")
     with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        (folder / "rules.awk").write_text(AWK)
-        (folder / "hello.rs").write_text('fn main() { println!("hello"); }\n')
-        subprocess.run(["rustc", "-O", "-o", folder / "hello", folder / "hello.rs"], check=True)
-        print("| listeners | capture | socklint / mawk, CPU | socklint / hello-world, CPU | peak | ns a listener |")
-        print("| --- | --- | --- | --- | --- | --- |")
-        for listeners, repeat in ((30, 20), (2_000, 10), (50_000, 1)):
-            text = folder / f"host-{listeners}.txt"
-            text.write_text(capture(listeners))
-            commands = {
-                "socklint": [args.socklint, "check", "-p", str(HERE / "ten-rules.toml"), str(text)],
-                "mawk": [awk, "-f", str(folder / "rules.awk"), str(text)],
-                "hello": [str(folder / "hello")],
-            }
-            seconds = compare(commands, args.runs, repeat)
-            size = text.stat().st_size / 2**20
-            per = (seconds["socklint"] - seconds["hello"]) / listeners * 1e9
-            print(f"| {listeners:,} | {size:.2f} MiB | {seconds['socklint'] / seconds['mawk']:.2f} | "
-                  f"{seconds['socklint'] / seconds['hello']:.2f} | {peak(commands['socklint'])} | {per:.0f} |")
+        bench = Bench(args, pathlib.Path(folder))
+        bench.awk = shutil.which("mawk") or shutil.which("awk")
+        bench.rules = bench.file("rules.awk", AWK)
+        bench.file("hello.rs", 'fn main() { println!("hello"); }\n')
+        bench.hello = str(bench.folder / "hello")
+        subprocess.run(["rustc", "-O", "-o", bench.hello, bench.folder / "hello.rs"], check=True)
+        if args.make_jc:
+            args.jc = bench.folder / "jc"
+            subprocess.run([sys.executable, "-m", "venv", args.jc], check=True)
+            subprocess.run([args.jc / "bin/pip", "install", "-q", "jc"], check=True)
+        bench.jc = str(args.jc / "bin/jc") if args.jc else None
+        before = os.getloadavg()[0]
+        for part in (one_capture, large, stream, directory, policies, diagnostics, hostile, reports, live):
+            if not args.only or part.__name__ in args.only:
+                part(bench)
+        loads = f"{before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    head = ["| what | goal | reached | |", "| --- | --- | --- | --- |"]
+    day = datetime.date.today().isoformat()
+    foot = ["", f"Medians of {args.runs} interleaved runs, {day}, {os.cpu_count()} processors, load {loads}."]
+    if args.write:
+        text = DOC.read_text()
+        start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+        DOC.write_text(text[:start] + "\n" + "\n".join(head + bench.rows + foot) + "\n" + text[end:])
+    print("\n".join(foot))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ pub mod frameworks;
 pub mod inventory;
 pub mod listing;
 pub mod live;
+pub mod merge;
 pub mod policy;
 pub mod report;
 pub mod safe;

@@ -4,7 +4,6 @@
 //! count Unicode scalar values. A span is resolved by the [`SourceMap`] of its owner: a snapshot
 //! and a policy each carry their own.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -329,10 +328,11 @@ impl SourceMap {
 /// SHA-256 of `bytes` in lower-case hex.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
+    let digit = |digit: u8| char::from_digit(u32::from(digit), 16).unwrap_or_default();
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
+        hex.push(digit(byte >> 4));
+        hex.push(digit(byte & 15));
     }
     hex
 }

@@ -26,6 +26,7 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/controls.md", include_str!("../docs/controls.md")),
     ("docs/reports/audit.md", include_str!("../docs/reports/audit.md")),
     ("docs/exit-codes.md", include_str!("../docs/exit-codes.md")),
+    ("docs/fleet.md", include_str!("../docs/fleet.md")),
     ("docs/live.md", include_str!("../docs/live.md")),
     ("docs/bundle.md", include_str!("../docs/bundle.md")),
     ("docs/policy.md", include_str!("../docs/policy.md")),

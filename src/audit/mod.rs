@@ -4,6 +4,7 @@
 //! a missing fact makes a verdict unknown, never pass. All decisions on coverage are in `needs`.
 
 mod fingerprint;
+mod residual;
 mod waive;
 mod words;
 
@@ -12,6 +13,7 @@ use std::collections::HashMap;
 pub use waive::waive;
 pub use words::{Missed, asked, headline, label, message, missed, requirement, tables};
 
+use self::residual::Residual;
 use crate::capture;
 use crate::policy::{Action, Facts, Policy, Rule, Severity};
 use crate::snapshot::{Cell, Family, Grade, Port, Snapshot, Socket, Transport};
@@ -176,8 +178,10 @@ pub fn audit(policy: &Policy, snapshot: &Snapshot, grade: Grade) -> Vec<RuleResu
         Some(_) => policy.unlisted_reach.holds(name),
         None => Truth::No,
     });
+    let mut residual = Residual::new(policy);
     for (index, socket) in snapshot.sockets().iter().enumerate() {
-        let listed = judge_socket(policy, &facts, &mut states, index, socket);
+        let residual = residual.of(socket, &facts);
+        let listed = judge_socket(policy, &facts, residual, &mut states, index, socket);
         if policy.unlisted.is_some() {
             unlisted.judge(unlisted.applies.and(!listed), index);
         }
@@ -200,6 +204,7 @@ pub fn audit(policy: &Policy, snapshot: &Snapshot, grade: Grade) -> Vec<RuleResu
 fn judge_socket(
     policy: &Policy,
     facts: &Facts<'_>,
+    residual: &[u32],
     states: &mut [State],
     index: usize,
     socket: &Socket,
@@ -237,12 +242,19 @@ fn judge_socket(
             Action::Allow => {}
         }
     };
-    candidates(policy, facts, socket, &mut ask);
+    candidates(policy, facts, socket, residual, &mut ask);
     listed
 }
 
-/// Calls `ask` with every rule that can match a socket, by its port.
-fn candidates(policy: &Policy, facts: &Facts<'_>, socket: &Socket, mut ask: impl FnMut(usize)) {
+/// Calls `ask` with every rule that can match a socket: those of its port, and those of `residual`, which
+/// name no port.
+fn candidates(
+    policy: &Policy,
+    facts: &Facts<'_>,
+    socket: &Socket,
+    residual: &[u32],
+    mut ask: impl FnMut(usize),
+) {
     let port = match socket.port {
         Port::Number(port) if !(socket.port_resolved && facts.grade == Grade::Proven) => Some(port),
         Port::Number(_) | Port::Missing(_) => None,
@@ -250,7 +262,7 @@ fn candidates(policy: &Policy, facts: &Facts<'_>, socket: &Socket, mut ask: impl
     match port {
         Some(port) => {
             policy.index.of_port(port).iter().for_each(|&number| ask(number as usize));
-            policy.index.residual().iter().for_each(|&number| ask(number as usize));
+            residual.iter().for_each(|&number| ask(number as usize));
         }
         None => (0..policy.rules.len()).for_each(ask),
     }
@@ -261,7 +273,7 @@ fn candidates(policy: &Policy, facts: &Facts<'_>, socket: &Socket, mut ask: impl
 #[must_use]
 pub fn speaking(policy: &Policy, facts: &Facts<'_>, socket: &Socket) -> Vec<(usize, Truth)> {
     let mut rules = Vec::new();
-    candidates(policy, facts, socket, |number| {
+    candidates(policy, facts, socket, policy.index.residual(), |number| {
         if let Some(rule) = policy.rules.get(number) {
             let matches = applies(rule, facts).and(rule.matches.holds(socket, facts));
             if matches != Truth::No {

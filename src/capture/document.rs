@@ -29,6 +29,9 @@ use crate::truth::Missing;
 /// How many characters of a wrong value a message quotes.
 const QUOTED: usize = 60;
 
+/// How many lines are looked at for the header of a table before all of a text is looked at for documents.
+const TABLE_LINES: usize = 4;
+
 /// How many top-level keys a message names.
 const NAMED_KEYS: usize = 6;
 
@@ -92,12 +95,21 @@ impl Document {
     /// Whether a header of a format that reads lines stands in the text: then it is a transcript,
     /// whatever else stands there.
     pub(super) fn has_tables(&self) -> bool {
-        let json = || self.json.get().and_then(Option::as_ref);
+        let json = || self.json();
         let foreign = |(at, line): Line<'_>| {
             json().is_none_or(|json| json.outside(self.text(), at))
                 && FORMATS.iter().any(|format| format.header(line).is_some())
         };
         *self.tables.get_or_init(|| self.lines().any(foreign))
+    }
+
+    /// Whether the text begins as a table of a format that reads lines, and holds no JSON: then it is a
+    /// transcript, and no format needs to look for signs of its documents in all of it.
+    pub(super) fn begins_as_table(&self) -> bool {
+        let header =
+            |(_, line): Line<'_>| FORMATS.iter().any(|format| format.header(line).is_some());
+        memchr::memchr(b'{', self.text().as_bytes()).is_none()
+            && self.lines().take(TABLE_LINES).any(header)
     }
 
     /// Whether a string stands in the text.
@@ -220,7 +232,8 @@ fn find_json(document: &Document) -> Option<Json> {
         read_stream(text, start, &mut json);
         return Some(json);
     }
-    memchr::memchr2(b'{', b'[', body.as_bytes())?;
+    // A list without objects between other lines holds nothing for any format, and `[::]:22` is no JSON.
+    memchr::memchr(b'{', body.as_bytes())?;
     json.alone = false;
     read_between(document, &mut json);
     (!json.roots.is_empty()).then_some(json)

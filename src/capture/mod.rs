@@ -172,9 +172,36 @@ pub fn format(name: &str) -> Option<&'static dyn CaptureFormat> {
 /// its evidence.
 #[must_use]
 pub fn cure(snapshot: &Snapshot, missing: Missing) -> &'static str {
+    if snapshot.origin.format == LIVE
+        && let Some(cure) = live_cure(missing)
+    {
+        return cure;
+    }
     format(&snapshot.origin.format)
         .and_then(|format| format.cure(missing))
         .unwrap_or_else(|| missing.cure())
+}
+
+/// What evidence of the host that socklint runs on calls its format.
+pub const LIVE: &str = "live";
+
+/// The live host is no text: what it lacks is not a matter of capturing it.
+fn live_cure(missing: Missing) -> Option<&'static str> {
+    match missing {
+        Missing::OwnerHidden | Missing::OwnerNotShown => {
+            Some("run as root, and outside of containers: `sudo socklint check`")
+        }
+        Missing::UserNotShown | Missing::CgroupNotShown | Missing::ExeNotShown => {
+            Some("run as root: `sudo socklint check`")
+        }
+        Missing::TransportNotShown | Missing::FamilyNotShown | Missing::ToolError => {
+            Some("run as root, on a kernel that has the socket tables: `sudo socklint check`")
+        }
+        Missing::DeviceNotShown | Missing::DualStack => {
+            Some("let socklint ask the kernel by netlink: it is not allowed to here")
+        }
+        _ => None,
+    }
 }
 
 /// What the user says of the evidence.
@@ -281,6 +308,9 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
 /// The captures of a text that is a document.
 fn read_document(source: &Arc<SourceFile>, options: &Options) -> Option<Vec<Capture>> {
     let document = Document::new(Arc::clone(source));
+    if document.begins_as_table() {
+        return None;
+    }
     let asked =
         |format: &&&dyn CaptureFormat| options.from.is_none_or(|from| from.name() == format.name());
     let read = FORMATS.iter().filter(asked).find_map(|format| format.document(&document));

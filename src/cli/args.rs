@@ -21,8 +21,9 @@ pub(super) struct Cli {
     pub(super) color: Colour,
 }
 
-/// The commands.
+/// The commands. The arguments of each are made when it is asked for.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
     /// Check evidence against a policy.
     Check(CheckArgs),
@@ -36,6 +37,8 @@ pub(super) enum Command {
     Snapshot(SnapshotArgs),
     /// What the rules come to, by the controls of compliance frameworks that they name.
     Controls(ControlsArgs),
+    /// Put reports of the parts of a fleet together: the report that one run over all of it would write.
+    Merge(MergeArgs),
     /// Put evidence, policy and report of an audit into one archive that anyone can judge again.
     Bundle(BundleArgs),
     /// Judge a bundle again, and check every hash and signature in it.
@@ -429,6 +432,34 @@ pub(super) struct ExplainArgs {
     /// Say also why rules are not about the endpoint.
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+/// `socklint merge`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The order of the reports is that of the hosts. Exit codes: as for `check` over all of it."
+)]
+pub(super) struct MergeArgs {
+    /// Reports that `check` wrote as json or ndjson by the same policy and options; `-` for standard input.
+    #[arg(value_name = "REPORT", required = true)]
+    pub(super) reports: Vec<PathBuf>,
+
+    /// The format to write.
+    #[arg(short, long, value_enum, default_value_t = MergeFormat::Json, value_name = "FORMAT")]
+    pub(super) format: MergeFormat,
+
+    /// The file to write to, whole or not at all [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// `merge --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum MergeFormat {
+    /// One object.
+    Json,
+    /// A host a line.
+    Ndjson,
 }
 
 /// `socklint formats`.

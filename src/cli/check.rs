@@ -4,6 +4,7 @@ use super::args::CheckArgs;
 use super::error::{CliError, CliErrorKind};
 use super::input::Inputs;
 use super::output::{Output, Screen};
+use super::progress::Progress;
 use super::session::{self, Session, Telling};
 use super::{live, policies};
 use crate::audit::{Verdict, audit};
@@ -52,7 +53,14 @@ fn check(
         audit(policy, snapshot, run.grade).iter().any(|result| result.verdict == Verdict::Fail)
     };
     let inputs = Inputs::new(&args.input)?;
-    let inputs = inputs.look(live::asked(policy), Some(Box::new(is_wrong)));
+    let mut inputs = inputs.look(live::asked(policy), Some(Box::new(is_wrong)));
+    // What people read is written in the end; other reports would run through the line.
+    let wanted = !args.quiet && !args.verbose;
+    let columns = screen.progress(args.format == "human").filter(|_| wanted);
+    let mut progress = columns.map(|columns| {
+        let (size, read) = inputs.meter();
+        Progress::new(columns, size, read)
+    });
     for output in &mut outputs {
         output.begin(&run);
     }
@@ -60,7 +68,14 @@ fn check(
         for output in &mut outputs {
             output.host(&run, host);
         }
+        if let Some(progress) = &mut progress {
+            let results = host.results.iter().flatten();
+            progress.host(results.map(|result| result.violations.len() as u64).sum());
+        }
     });
+    if let Some(progress) = &mut progress {
+        progress.clear();
+    }
     if !args.quiet {
         outcome.found.tell(screen);
     }

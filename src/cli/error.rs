@@ -26,13 +26,17 @@ pub enum CliErrorKind {
     NoTest,
     /// The live host cannot be read.
     Live,
+    /// A report that cannot be merged.
+    Shard,
+    /// Reports of different audits.
+    ShardsDiffer,
     /// A bundle that is none, or does not hold what it says.
     Bundle,
 }
 
 impl CliErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Usage,
         Self::NoEvidence,
         Self::Unreadable,
@@ -42,6 +46,8 @@ impl CliErrorKind {
         Self::Strict,
         Self::NoTest,
         Self::Live,
+        Self::Shard,
+        Self::ShardsDiffer,
         Self::Bundle,
     ];
 
@@ -58,6 +64,8 @@ impl CliErrorKind {
             Self::Strict => "socklint::cli::strict",
             Self::NoTest => "socklint::cli::no_test",
             Self::Live => "socklint::cli::live",
+            Self::Shard => "socklint::cli::shard",
+            Self::ShardsDiffer => "socklint::cli::shards_differ",
             Self::Bundle => "socklint::cli::bundle",
         }
     }

@@ -12,8 +12,10 @@ mod input;
 mod inventory;
 mod list;
 mod live;
+mod merge;
 mod output;
 mod policies;
+mod progress;
 mod session;
 mod snapshot;
 mod test;
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args, &screen),
         Command::Inventory(args) => inventory::run(args, &screen),
         Command::List(args) => list::run(args, &screen),
+        Command::Merge(args) => merge::run(args, &screen),
         Command::Snapshot(args) => snapshot::run(args, &screen),
         Command::Test(args) => test::run(args, &screen),
         Command::Explain(args) => explain::run(args, &screen),

@@ -43,6 +43,13 @@ impl Screen {
         self.out
     }
 
+    /// How many columns standard error has, where a line there may be drawn over: both it and, unless the
+    /// report is written in one go, standard output must not be the same terminal.
+    pub(super) fn progress(&self, at_once: bool) -> Option<usize> {
+        let alone = at_once || !io::stdout().is_terminal();
+        (io::stderr().is_terminal() && alone).then(|| self.errors.width.unwrap_or(80))
+    }
+
     /// Shows an error on standard error.
     pub(super) fn complain(&self, error: &CliError) {
         self.say(&error.shown());
@@ -213,7 +220,7 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 }
 
 /// A temporary file in the directory of `path`, with the permissions of a new file.
-fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
+pub(super) fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
     if path.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
     }

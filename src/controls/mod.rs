@@ -179,11 +179,16 @@ impl Control {
     /// host could not be judged.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        match self.counts.worst() {
-            Verdict::Fail => Verdict::Fail,
-            _ if !self.whole => Verdict::Unknown,
-            verdict => verdict,
-        }
+        comes_to(&self.counts, self.whole)
+    }
+}
+
+/// What a control comes to by the results of its rules; `whole` when there are hosts and all were judged.
+fn comes_to(counts: &Counts, whole: bool) -> Verdict {
+    match counts.worst() {
+        Verdict::Fail => Verdict::Fail,
+        _ if !whole => Verdict::Unknown,
+        verdict => verdict,
     }
 }
 

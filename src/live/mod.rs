@@ -46,7 +46,7 @@ use std::fmt;
 use crate::capture::Capture;
 
 /// What the live host is called where evidence is named: as input, as path and as format.
-pub const NAME: &str = "live";
+pub const NAME: &str = crate::capture::LIVE;
 
 /// Which network namespaces are read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -503,5 +503,5 @@ pub fn shortfall(summary: &Summary) -> Option<String> {
 pub fn moment(run: &Run<'_>, host: Option<&HostReport>) -> Timestamp {
     let captured = host.and_then(|host| host.snapshot.origin.captured_at.as_deref());
     let captured = captured.and_then(|text| text.parse().ok());
-    captured.or(run.now).unwrap_or(Timestamp::UNIX_EPOCH)
+    captured.unwrap_or_else(|| run.dated())
 }

@@ -217,7 +217,7 @@ impl HdfReport {
         worst: Verdict,
         lost: Option<&str>,
     ) -> Vec<ResultDocument> {
-        let start = plain::moment(run.judged_at);
+        let start = plain::moment(run.dated());
         let skipped = |code_desc: String, why: String| ResultDocument {
             status: "skipped",
             code_desc,

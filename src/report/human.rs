@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::diagnostic::{Level, Shown};
+use super::fleet::Fleet;
 use super::unknowns::Unknowns;
 use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{RuleResult, Summary, Verdict, Violation, headline, label, requirement};
@@ -29,6 +30,8 @@ impl ReportFormat for Human {
             hidden: 0,
             unknown: Unknowns::default(),
             vacuous: Vec::new(),
+            fleet: Fleet::default(),
+            held: Vec::new(),
         })
     }
 }
@@ -41,6 +44,18 @@ struct HumanReport {
     unknown: Unknowns,
     /// Rules and how often they matched, for `--verbose`.
     vacuous: Vec<u64>,
+    fleet: Fleet,
+    /// What is written once it is known whether there are more than a few hosts: no more than
+    /// `--max-diagnostics` diagnostics, and notes of a few hosts.
+    held: Vec<Held>,
+}
+
+/// A piece of the report that waits.
+enum Held {
+    /// Of `--verbose`.
+    Note(Vec<u8>),
+    /// Diagnostics of a host.
+    Diagnostics(Vec<u8>),
 }
 
 impl Reporter for HumanReport {
@@ -60,38 +75,31 @@ impl Reporter for HumanReport {
     }
 
     fn host(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
-        self.issues(run, host, out)?;
+        let mut note = Vec::new();
+        self.note(run, host, &mut note)?;
+        let mut diagnostics = Vec::new();
+        self.issues(run, host, &mut diagnostics)?;
+        self.violations(run, host, &mut diagnostics)?;
         self.unknown.add(host);
-        let Some(results) = &host.results else { return Ok(()) };
-        let mut violations: Vec<(&RuleResult, &Violation)> = results
-            .iter()
-            .flat_map(|result| result.violations.iter().map(move |violation| (result, violation)))
-            .collect();
-        // What counts first, the worst of it first, then in the order of the evidence.
-        violations.sort_by_key(|(result, violation)| {
-            let waived = violation.waiver.is_some();
-            let severity = std::cmp::Reverse(result.rule.severity(run.policy));
-            (waived, severity, violation.evidence.is_none(), violation.evidence, result.rule)
-        });
-        if !violations.is_empty() && self.shown < run.max_diagnostics {
-            let title = safe::line(host.title());
-            let path = safe::line(&host.snapshot.origin.path);
-            match title == path {
-                true => writeln!(out, "{}\n", self.bold(&title))?,
-                false => writeln!(out, "{} ({path})\n", self.bold(&title))?,
+        self.fleet.add(run, host);
+        if self.fleet.begins() {
+            // There is a note for each host: from now on they are written at once.
+            for held in std::mem::take(&mut self.held) {
+                match held {
+                    Held::Note(text) => out.write_all(&text)?,
+                    Held::Diagnostics(_) => self.held.push(held),
+                }
             }
         }
-        for (result, violation) in violations {
-            if self.shown >= run.max_diagnostics {
-                self.hidden += 1;
-                continue;
-            }
-            self.shown += 1;
-            let shown = finding(run, host, result, violation, self.style);
-            out.write_all(shown.render(self.style).as_bytes())?;
-            writeln!(out)?;
+        if self.fleet.is_one() {
+            out.write_all(&note)?;
+        } else if !note.is_empty() {
+            self.held.push(Held::Note(note));
         }
-        for (index, result) in results.iter().enumerate() {
+        if !diagnostics.is_empty() {
+            self.held.push(Held::Diagnostics(diagnostics));
+        }
+        for (index, result) in host.results.iter().flatten().enumerate() {
             if let Some(count) = self.vacuous.get_mut(index) {
                 *count += result.matched + result.possible;
             }
@@ -100,6 +108,13 @@ impl Reporter for HumanReport {
     }
 
     fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        if self.fleet.is_one() {
+            self.fleet.write(run.policy, self.style, out)?;
+        }
+        for held in std::mem::take(&mut self.held) {
+            let (Held::Note(text) | Held::Diagnostics(text)) = held;
+            out.write_all(&text)?;
+        }
         if self.hidden > 0 {
             let most = run.max_diagnostics;
             writeln!(
@@ -132,17 +147,59 @@ impl HumanReport {
         if self.style.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    fn issues(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
-        if run.verbose {
+    fn violations(
+        &mut self,
+        run: &Run<'_>,
+        host: &HostReport,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let Some(results) = &host.results else { return Ok(()) };
+        let mut violations: Vec<(&RuleResult, &Violation)> = results
+            .iter()
+            .flat_map(|result| result.violations.iter().map(move |violation| (result, violation)))
+            .collect();
+        // What counts first, the worst of it first, then in the order of the evidence.
+        violations.sort_by_key(|(result, violation)| {
+            let waived = violation.waiver.is_some();
+            let severity = std::cmp::Reverse(result.rule.severity(run.policy));
+            (waived, severity, violation.evidence.is_none(), violation.evidence, result.rule)
+        });
+        if !violations.is_empty() && self.shown < run.max_diagnostics {
+            let title = safe::line(host.title());
             let path = safe::line(&host.snapshot.origin.path);
-            let format = safe::line(&host.snapshot.origin.format);
-            writeln!(out, "note: {path}: read as {format}, {}", safe::line(&host.detection))?;
-            if let Some(decoded) =
-                host.snapshot.sources.files().first().and_then(|file| file.decoded())
-            {
-                writeln!(out, "note: {path}: decoded from {decoded}")?;
+            match title == path {
+                true => writeln!(out, "{}\n", self.bold(&title))?,
+                false => writeln!(out, "{} ({path})\n", self.bold(&title))?,
             }
         }
+        for (result, violation) in violations {
+            if self.shown >= run.max_diagnostics {
+                self.hidden += 1;
+                continue;
+            }
+            self.shown += 1;
+            let shown = finding(run, host, result, violation, self.style);
+            out.write_all(shown.render(self.style).as_bytes())?;
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
+        if !run.verbose {
+            return Ok(());
+        }
+        let path = safe::line(&host.snapshot.origin.path);
+        let format = safe::line(&host.snapshot.origin.format);
+        writeln!(out, "note: {path}: read as {format}, {}", safe::line(&host.detection))?;
+        if let Some(decoded) = host.snapshot.sources.files().first().and_then(|file| file.decoded())
+        {
+            writeln!(out, "note: {path}: decoded from {decoded}")?;
+        }
+        Ok(())
+    }
+
+    fn issues(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
         for issue in &host.issues {
             let severity = issue.kind.severity(run.lenient);
             if severity == IssueSeverity::Note && !run.verbose

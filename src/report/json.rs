@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::closing::{Frame, Head, Shape, SummaryDocument};
 use super::finding::{
     Finding, Problem, WaiverDocument, findings_of, issue_severity, problems, reason,
 };
@@ -12,12 +13,8 @@ use super::{HostReport, ReportFormat, Reporter, Run, Style};
 use crate::audit::{RuleResult, Summary, Verdict, missed};
 use crate::controls::Tally;
 use crate::controls::document::documents;
-use crate::policy::document::{PolicyDocument, ToolDocument};
 use crate::safe;
 use crate::snapshot::document::{SocketDocument, SourceDocument};
-
-/// The value of `schema`.
-const SCHEMA: &str = "socklint/report/1";
 
 pub(super) struct Json;
 
@@ -31,19 +28,26 @@ impl ReportFormat for Json {
     }
 
     fn reporter(&self, _: Style) -> Box<dyn Reporter> {
-        Box::new(JsonReport { first: true, tally: Tally::default() })
+        JsonReport::boxed(Shape::Json)
     }
 }
 
-struct JsonReport {
-    first: bool,
+/// A report in one of the shapes of JSON.
+pub(super) struct JsonReport {
+    frame: Frame,
     tally: Tally,
+}
+
+impl JsonReport {
+    pub(super) fn boxed(shape: Shape) -> Box<dyn Reporter> {
+        Box::new(Self { frame: Frame::new(shape), tally: Tally::default() })
+    }
 }
 
 /// A host: its name or `null`, where the evidence is from, what is wrong with it, and a result for
 /// every rule; `results` is `null` when the evidence could not be used.
 #[derive(Serialize)]
-pub(super) struct HostDocument<'a> {
+struct HostDocument<'a> {
     host: Option<&'a str>,
     source: SourceDocument<'a>,
     issues: Vec<IssueDocument<'a>>,
@@ -110,97 +114,27 @@ struct ViolationDocument<'a> {
     expired_waiver: Option<WaiverDocument<'a>>,
 }
 
-#[derive(Serialize)]
-struct SummaryDocument {
-    pass: u64,
-    fail: u64,
-    unknown: u64,
-    waived: u64,
-    not_applicable: u64,
-    waived_violations: u64,
-    hosts: u64,
-    broken: u64,
-    listeners: u64,
-    exit_code: u8,
-}
-
-impl SummaryDocument {
-    fn new(summary: &Summary) -> Self {
-        Self {
-            pass: summary.count(Verdict::Pass),
-            fail: summary.count(Verdict::Fail),
-            unknown: summary.count(Verdict::Unknown),
-            waived: summary.count(Verdict::Waived),
-            not_applicable: summary.count(Verdict::NotApplicable),
-            waived_violations: summary.waived,
-            hosts: summary.hosts,
-            broken: summary.broken,
-            listeners: summary.listeners,
-            exit_code: summary.exit_code(),
-        }
-    }
-}
-
-/// All of a report but its hosts.
-#[derive(Serialize)]
-pub(super) struct Closing<'a> {
-    schema: &'static str,
-    tool: ToolDocument,
-    policy: PolicyDocument<'a>,
-    summary: SummaryDocument,
-}
-
-impl<'a> Closing<'a> {
-    pub(super) fn new(run: &Run<'a>, summary: &Summary) -> Self {
-        Self {
-            schema: SCHEMA,
-            tool: ToolDocument::THIS,
-            policy: PolicyDocument::new(run.policy),
-            summary: SummaryDocument::new(summary),
-        }
-    }
-}
-
 impl Reporter for JsonReport {
     fn begin(&mut self, run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.tally = Tally::new(run.policy);
-        write!(out, "{{\"schema\": \"{SCHEMA}\",\n \"tool\": ")?;
-        safe::json(out, &ToolDocument::THIS, false)?;
-        write!(out, ",\n \"policy\": ")?;
-        safe::json(out, &PolicyDocument::new(run.policy), false)?;
-        write!(out, ",\n \"hosts\": [")
+        self.frame.begin(&Head::new(run), out)
     }
 
     fn host(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(if self.first { b"\n  " } else { b",\n  " })?;
-        self.first = false;
+        self.frame.before_host(out)?;
         self.tally.add(host.results.as_deref());
-        safe::json(out, &host_document(run, host), false)
+        safe::json(out, &host_document(run, host), false)?;
+        self.frame.after_host(out)
     }
 
     fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(if self.first {
-            b"]"
-        } else {
-            b"
- ]"
-        })?;
-        out.write_all(
-            b",
- \"controls\": ",
-        )?;
         let tables = self.tally.table(run.policy, summary.broken);
-        safe::json(out, &documents(&tables, &self.tally, run.policy), false)?;
-        out.write_all(
-            b",
- \"summary\": ",
-        )?;
-        safe::json(out, &SummaryDocument::new(summary), false)?;
-        out.write_all(b"}\n")
+        let controls = documents(&tables, &self.tally, run.policy);
+        self.frame.finish(&Head::new(run), &controls, &SummaryDocument::new(summary), out)
     }
 }
 
-pub(super) fn host_document<'a>(run: &'a Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
+fn host_document<'a>(run: &'a Run<'a>, host: &'a HostReport) -> HostDocument<'a> {
     let snapshot = &host.snapshot;
     let issue = |problem: Problem<'a>| IssueDocument {
         code: problem.code(),

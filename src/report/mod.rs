@@ -7,11 +7,13 @@
 mod annotations;
 mod azure;
 mod checkstyle;
+pub mod closing;
 mod controls;
 pub use controls::TABLES;
 mod csv;
 pub mod diagnostic;
 pub mod finding;
+mod fleet;
 mod github;
 mod gitlab;
 mod hdf;
@@ -52,14 +54,14 @@ pub struct Run<'a> {
     pub policy: &'a Policy,
     /// Warnings about the policy.
     pub warnings: &'a [PolicyError],
-    /// The moment that waivers and reviews are judged by: `--now`, else that of the clock. Reports for
-    /// auditors are dated by it.
+    /// The moment that waivers and reviews are judged by: `--now`, else that of the clock. Reports show
+    /// [`Run::dated`].
     pub judged_at: Timestamp,
     /// What counts as evidence.
     pub grade: Grade,
     /// What decides the exit code.
     pub threshold: Threshold,
-    /// `--now`; `None` when the clock decided, so that no report depends on it.
+    /// `--now`; `None` when the clock decided.
     pub now: Option<Timestamp>,
     /// Unread rows are warnings.
     pub lenient: bool,
@@ -69,6 +71,17 @@ pub struct Run<'a> {
     pub quiet: bool,
     /// How many diagnostics people are shown.
     pub max_diagnostics: usize,
+}
+
+impl Run<'_> {
+    /// The date of a report: `--now`, else the day on which the audit ran, at its beginning in UTC, so
+    /// that two runs on a day give the same bytes.
+    #[must_use]
+    pub fn dated(&self) -> Timestamp {
+        let day = self.judged_at.as_second().div_euclid(86_400);
+        let day = Timestamp::from_second(day.saturating_mul(86_400));
+        self.now.or(day.ok()).unwrap_or(self.judged_at)
+    }
 }
 
 /// One host, judged or not.

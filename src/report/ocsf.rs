@@ -93,7 +93,7 @@ impl<'a> Event<'a> {
             class_name: "Compliance Finding",
             type_uid: 200_301,
             type_name: "Compliance Finding: Create",
-            time: run.judged_at.as_second().saturating_mul(1000),
+            time: run.dated().as_second().saturating_mul(1000),
             severity_id: 4,
             severity: "High",
             status_id: 1,

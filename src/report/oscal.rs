@@ -185,7 +185,7 @@ impl<'a> Page<'a> {
             entries,
             waivers,
             tool: uuid("tool", ToolDocument::THIS.version),
-            start: moment(run.judged_at),
+            start: moment(run.dated()),
         }
     }
 

@@ -106,7 +106,7 @@ fn totals(run: &Run<'_>, summary: &Summary, page: &mut Page) {
         "socklint_run_timestamp_seconds",
         "The moment that the last run was judged by, in seconds since the epoch.",
     );
-    page.sample(&[], run.judged_at.as_second());
+    page.sample(&[], run.dated().as_second());
     page.metric(
         "socklint_exit_code",
         "0 passed, 1 a violation, 2 no audit or not a whole one, 3 undecided.",

@@ -52,7 +52,7 @@ impl Reporter for Benchmark {
         let sources = policy.sources.files().iter();
         let sources: Vec<String> =
             sources.map(|file| format!("{} (SHA-256 {})", file.name(), file.sha256())).collect();
-        let date = moment(run.judged_at);
+        let date = moment(run.dated());
         write!(
             out,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -76,7 +76,7 @@ impl Reporter for Benchmark {
 
     fn host(&mut self, run: &Run<'_>, host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
         self.hosts += 1;
-        let time = moment(run.judged_at);
+        let time = moment(run.dated());
         let origin = &host.snapshot.origin;
         // Two hosts may have one name; the number keeps ids apart.
         write!(
@@ -140,7 +140,7 @@ impl Reporter for Benchmark {
 
     fn finish(&mut self, run: &Run<'_>, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         if let Some(why) = shortfall(summary) {
-            let time = moment(run.judged_at);
+            let time = moment(run.dated());
             write!(
                 out,
                 "  <TestResult id=\"xccdf_socklint_testresult_0-run\" start-time=\"{time}\" \
@@ -242,7 +242,7 @@ fn open(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let severity = plain::grade(severity);
-    let time = moment(run.judged_at);
+    let time = moment(run.dated());
     write!(
         out,
         "    <rule-result idref=\"{id}\" severity=\"{severity}\" time=\"{time}\">\n\
@@ -259,7 +259,7 @@ fn write_override(run: &Run<'_>, waiver: &Waiver, out: &mut dyn Write) -> io::Re
          \x20       <new-result>informational</new-result>\n\
          \x20       <remark>{}</remark>\n\
          \x20     </override>\n",
-        moment(run.judged_at),
+        moment(run.dated()),
         text(authority),
         text(&justification(waiver)),
     )

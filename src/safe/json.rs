@@ -28,6 +28,14 @@ pub fn json<T: serde::Serialize>(
     done.map_err(Into::into)
 }
 
+/// Whether JSON holds nothing that [`json()`] would have escaped, and no line break.
+#[must_use]
+pub fn is_safe_json(text: &str) -> bool {
+    let plain = |byte: u8| (0x20..0x7F).contains(&byte) && byte != b'#';
+    let command = || memchr::memchr_iter(b'#', text.as_bytes()).any(|at| is_command(text, at));
+    text.bytes().all(plain) || !(text.chars().any(is_harmful) || command())
+}
+
 /// A JSON formatter that escapes harmful characters in strings.
 struct Harmless<F>(F);
 

@@ -217,7 +217,7 @@ pub struct OwnerDetails {
 }
 
 /// What the name of a process is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NameKind {
     /// The kernel's name of the task, whole. Source: proc(5), `/proc/pid/comm`.
     Comm,

@@ -25,6 +25,7 @@ const LAYERS: &[(&str, usize)] = &[
     ("report", 10),
     ("inventory", 10),
     ("draft", 10),
+    ("merge", 11),
     ("bundle", 9),
     ("suite", 11),
     ("cli", 12),

@@ -25,6 +25,8 @@ mod exit_codes;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod inheritance;

@@ -128,6 +128,7 @@ fn the_other_schemas_have_the_keys_of_the_documents() {
     let snapshot = include_str!("../../src/snapshot/document.rs");
     let report = include_str!("../../src/report/json.rs");
     let head = include_str!("../../src/policy/document.rs");
+    let closing = include_str!("../../src/report/closing.rs");
     let (snapshots, reports) = (parsed(SNAPSHOT), parsed(REPORT));
     for (schema, source, definition, name) in [
         (&snapshots, snapshot, "snapshot", "SnapshotDocument<"),
@@ -145,7 +146,8 @@ fn the_other_schemas_have_the_keys_of_the_documents() {
         (&reports, report, "violation", "ViolationDocument<"),
         (&reports, report, "waiver", "WaiverDocument<"),
         (&reports, report, "place", "PlaceDocument<"),
-        (&reports, report, "summary", "SummaryDocument"),
+        (&reports, closing, "summary", "SummaryDocument"),
+        (&reports, closing, "settings", "SettingsDocument"),
     ] {
         let expected = fields(source, name);
         assert!(!expected.is_empty(), "{name}");

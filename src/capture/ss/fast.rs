@@ -98,6 +98,14 @@ impl Cursor<'_> {
         Some(())
     }
 
+    /// The same without the last byte, which must be there too.
+    #[inline]
+    fn eat_but_last(&mut self, text: &[u8]) -> Option<()> {
+        self.eat(text)?;
+        self.at -= 1;
+        Some(())
+    }
+
     /// Skips blanks; at least one must be there.
     #[inline]
     fn blanks(&mut self) -> Option<()> {
@@ -168,6 +176,13 @@ impl Cursor<'_> {
 
     #[inline]
     fn ipv4(&mut self) -> Option<Ipv4Addr> {
+        // The two that most rows have.
+        if self.eat_but_last(b"0.0.0.0:").is_some() {
+            return Some(Ipv4Addr::UNSPECIFIED);
+        }
+        if self.eat_but_last(b"127.0.0.1:").is_some() {
+            return Some(Ipv4Addr::LOCALHOST);
+        }
         let mut octets = [0; 4];
         for (index, octet) in octets.iter_mut().enumerate() {
             if index > 0 {
@@ -348,7 +363,7 @@ fn beginning(cursor: &mut Cursor<'_>) -> Option<Hint> {
 /// Whether what follows a row cannot belong to it: the text ends, or a line begins that is no
 /// continuation. What is doubtful is left to the exact reader.
 #[inline]
-fn stands_alone(rest: &[u8]) -> bool {
+pub(super) fn stands_alone(rest: &[u8]) -> bool {
     match rest {
         [] | [b'\n' | b'L' | b'U' | b'E' | b'N' | b'S' | b'R' | b'[' | b'$' | b'r', ..] => true,
         [b'u', second, ..] => *second == b'd' || *second == b'_',

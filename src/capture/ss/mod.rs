@@ -24,6 +24,8 @@ mod users;
 pub(in crate::capture) use protocols::number as protocol_number;
 
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

@@ -773,8 +773,12 @@ impl<'t, 'a> Reader<'t, 'a> {
             let trimmed = text.trim_start();
             let named = trimmed.starts_with(users::OPEN) || row::is_extra(text);
             let known = self.table.as_ref().is_some_and(|table| table.wrapped);
+            // Behind its peer or its users a row is whole: what begins as a row does is one, if a bad one.
+            let whole = logical.text().trim_end().ends_with([')', '*']);
+            let rest = self.text.as_bytes().get(next.start..).unwrap_or_default();
+            let cut = is_cut(logical.text(), text) && !(whole && fast::stands_alone(rest));
             let wrapped = !trimmed.is_empty()
-                && (known || is_cut(logical.text(), text))
+                && (known || cut)
                 && self.content(logical.last).chars().count() == self.width().0
                 && !self.begins(next);
             if !named && !wrapped {

@@ -615,7 +615,7 @@ fn netlink_alone_is_no_list_of_listeners() {
 }
 
 /// Reads a text with or without the fast reader.
-fn read_by(text: &str, fast: bool) -> Vec<Capture> {
+pub(super) fn read_by(text: &str, fast: bool) -> Vec<Capture> {
     let source = Arc::new(SourceFile::new("test", text));
     let mut transcript = Transcript::new(Arc::clone(&source), None);
     let mut captures = Vec::new();

@@ -10,6 +10,8 @@ use crate::truth::Missing;
 
 /// Reads a document; `None` where it is no list of systemd's sockets.
 pub(super) fn read(document: &Document) -> Option<Vec<Capture>> {
+    // Looking for JSON between other lines takes a walk over all of them.
+    document.holds_key(&["activates"]).then_some(())?;
     let is_list = |value: &Value<'_>| {
         value.kind() == Kind::Array
             && value.items().next().is_some_and(|first| {

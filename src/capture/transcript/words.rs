@@ -25,6 +25,9 @@ pub(super) fn common_prefix(text: &str) -> &str {
             ""
         }
     };
+    if candidate.is_empty() {
+        return "";
+    }
     let bare = candidate.trim_end();
     let all = lines().all(|line| line.starts_with(candidate) || line == bare);
     if all && lines().count() > 1 { candidate } else { "" }

@@ -62,6 +62,11 @@ impl<R: Read> Counted<R> {
         Self { inner, count: Rc::default(), ended: Rc::default() }
     }
 
+    /// The same, counting what others count too.
+    pub(super) fn into(inner: R, count: Rc<Cell<u64>>) -> Self {
+        Self { inner, count, ended: Rc::default() }
+    }
+
     /// How many bytes were read, kept up to date.
     pub(super) fn count(&self) -> Rc<Cell<u64>> {
         Rc::clone(&self.count)

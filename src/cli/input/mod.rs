@@ -5,10 +5,13 @@ mod crew;
 mod limits;
 mod stream;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use limits::Counted;
 use stream::{Item, Sink};
 
 use super::args::InputArgs;
@@ -28,6 +31,8 @@ pub(super) struct Inputs<'a> {
     paths: Vec<PathBuf>,
     options: Options,
     live: LiveHost<'a>,
+    /// How many bytes of files were read, where somebody wants to know.
+    meter: Option<Rc<Cell<u64>>>,
 }
 
 /// A piece of evidence.
@@ -266,7 +271,38 @@ impl<'a> Inputs<'a> {
             }
         }
         let live = LiveHost::new(&args.live)?;
-        Ok(Self { paths, options, live })
+        Ok(Self { paths, options, live, meter: None })
+    }
+
+    /// How many bytes there are to read, where that is known, and how many have been, from now on.
+    pub(super) fn meter(&mut self) -> (Option<u64>, Rc<Cell<u64>>) {
+        let size = |path: &PathBuf| -> Option<u64> {
+            if !path.is_dir() {
+                return path
+                    .metadata()
+                    .ok()
+                    .filter(std::fs::Metadata::is_file)
+                    .map(|data| data.len());
+            }
+            let mut sum = 0;
+            walk(path, &mut |file| {
+                let data = file.ok().and_then(|file| file.metadata().ok());
+                sum += data.map_or(0, |data| data.len());
+                true
+            });
+            Some(sum)
+        };
+        let read = Rc::clone(self.meter.get_or_insert_default());
+        (self.paths.iter().map(size).sum(), read)
+    }
+
+    fn open(&self, path: &Path) -> std::io::Result<Box<dyn std::io::Read>> {
+        #[expect(clippy::disallowed_methods, reason = "the command line reads the evidence")]
+        let file = std::fs::File::open(path)?;
+        Ok(match &self.meter {
+            None => Box::new(file),
+            Some(read) => Box::new(Counted::into(file, Rc::clone(read))),
+        })
     }
 
     /// What is wanted of the live host beside its sockets, at first, and when more is.
@@ -325,7 +361,7 @@ impl<'a> Inputs<'a> {
         let read = if path.as_os_str() == "-" {
             stream::read(item, &mut std::io::stdin().lock(), gather, sink)
         } else {
-            match open(path) {
+            match self.open(path) {
                 Ok(mut file) => stream::read(item, &mut file, gather, sink),
                 Err(fault) => return (sink.error)(CliError::unreadable(path, &fault)),
             }
@@ -367,7 +403,7 @@ impl<'a> Inputs<'a> {
         let name = path.to_string_lossy();
         let item =
             Item { name: &name, path: inside, modified: None, depth: 0, most: limits::FILE - 1 };
-        let read = open(path).and_then(|mut file| stream::read(item, &mut file, gather, sink));
+        let read = self.open(path).and_then(|mut file| stream::read(item, &mut file, gather, sink));
         if let Err(fault) = read {
             self.fault(path, &fault, sink);
         }
@@ -416,11 +452,6 @@ fn one_host(pieces: usize) -> CliError {
         format!("`--host` names one host, and there are {pieces} pieces of evidence"),
         "leave it out: each host is named by what its evidence says of itself, or by its file or folder",
     )
-}
-
-fn open(path: &Path) -> std::io::Result<std::fs::File> {
-    #[expect(clippy::disallowed_methods, reason = "the command line reads the evidence")]
-    std::fs::File::open(path)
 }
 
 /// Tells of facts of which it is not known whose they are.

@@ -259,7 +259,7 @@ impl Cut {
                 let message = format!("the piece that begins on line {} is too long", first + 1);
                 return Err(io::Error::other(Hit(message)));
             }
-            let read = match (&mut *reader).take(left).read_until(b'\n', &mut piece) {
+            let read = match read_line(reader, left, &mut piece) {
                 Ok(read) => read,
                 Err(fault) => {
                     // What was being read is not whole; what came before it is.
@@ -329,6 +329,30 @@ impl Cut {
         sink.take(&mut out);
         if let Err(limit) = added {
             sink.limit(limit);
+        }
+    }
+}
+
+/// Adds a line with its end to `piece`, or as much of it as `most` bytes; gives how many there were. As
+/// `read_until` of the standard library, whose search is slower.
+fn read_line(reader: &mut dyn BufRead, most: u64, piece: &mut Vec<u8>) -> io::Result<usize> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let mut read = 0;
+    loop {
+        let buffered = match reader.fill_buf() {
+            Ok(buffered) => buffered,
+            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => continue,
+            Err(fault) => return Err(fault),
+        };
+        let buffered = buffered.get(..buffered.len().min(most - read)).unwrap_or_default();
+        let end = memchr::memchr(b'\n', buffered);
+        let new = buffered.get(..end.map_or(buffered.len(), |end| end + 1)).unwrap_or_default();
+        let len = new.len();
+        piece.extend_from_slice(new);
+        reader.consume(len);
+        read += len;
+        if end.is_some() || len == 0 {
+            return Ok(read);
         }
     }
 }

@@ -20,7 +20,7 @@ use std::fmt;
 
 use super::error::{PolicyErrorKind, suggestion};
 use super::value::{PortSet, Reading, Value};
-use crate::snapshot::{At, Family, Grade, Owner, Snapshot, Socket, Transport};
+use crate::snapshot::{At, Family, Grade, NameKind, Owner, Snapshot, Socket, Transport};
 use crate::source::Span;
 use crate::truth::{Missing, MissingSet, Truth};
 
@@ -86,6 +86,13 @@ pub trait Test: fmt::Debug + Send + Sync {
     /// Transports that it names: a rule that names one asks for its coverage.
     fn transports(&self) -> &[Transport] {
         &[]
+    }
+
+    /// Whether it is false of every socket that a process of this name holds, when it is known which
+    /// processes hold it.
+    fn excludes(&self, name: &str, kind: NameKind) -> bool {
+        let _ = (name, kind);
+        false
     }
 
     /// Whether it looks at the host only.
@@ -320,6 +327,18 @@ impl Condition {
                 _ => None,
             },
             Self::Not(_) => None,
+        }
+    }
+
+    /// Whether it is surely false of every socket that a process of this name holds, when it is known
+    /// which processes hold it.
+    #[must_use]
+    pub fn excludes(&self, name: &str, kind: NameKind) -> bool {
+        match self {
+            Self::Test { test, .. } => test.excludes(name, kind),
+            Self::All(all) => all.iter().any(|part| part.excludes(name, kind)),
+            Self::Any(any) => any.iter().all(|part| part.excludes(name, kind)),
+            Self::Not(_) => false,
         }
     }
 

@@ -51,6 +51,10 @@ impl Test for ProcessTest {
         }
     }
 
+    fn excludes(&self, name: &str, kind: NameKind) -> bool {
+        self.of_name(name, kind) == Truth::No
+    }
+
     fn at(&self, socket: &Socket, facts: &Facts<'_>) -> At {
         let owners = facts.snapshot.owners(socket);
         let wrong = owners.iter().find(|owner| self.of_owner(owner, facts) == Truth::No);
@@ -61,11 +65,14 @@ impl Test for ProcessTest {
 impl ProcessTest {
     fn of_owner(&self, owner: &Owner, facts: &Facts<'_>) -> Truth {
         let Some(name) = owner.name else { return Truth::missing(Missing::OwnerHidden) };
-        let name = facts.snapshot.text(name);
-        match owner.kind {
+        self.of_name(facts.snapshot.text(name), owner.kind)
+    }
+
+    fn of_name(&self, name: &str, kind: NameKind) -> Truth {
+        match kind {
             NameKind::Comm => self.0.holds(Name::Whole(name)),
             NameKind::CommCut => self.0.holds(Name::Beginning(name)),
-            NameKind::Argv | NameKind::ArgvCut => self.of_argument(name, owner.kind),
+            NameKind::Argv | NameKind::ArgvCut => self.of_argument(name, kind),
         }
     }
 

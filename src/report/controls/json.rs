@@ -68,7 +68,7 @@ impl Reporter for JsonTable {
             schema: "socklint/controls/1",
             tool: ToolDocument::THIS,
             policy: PolicyDocument::new(run.policy),
-            now: run.judged_at.to_string(),
+            now: run.dated().to_string(),
             frameworks: documents(&tables, &self.tally, run.policy),
             summary: SummaryDocument {
                 hosts: summary.hosts,

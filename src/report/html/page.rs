@@ -197,7 +197,7 @@ impl<'a> Page<'a> {
             outcome: outcome(summary),
             policy: Text::new(&policy.name),
             descriptions: policy.descriptions.iter().map(|text| Text::new(text)).collect(),
-            moment: moment(run.judged_at),
+            moment: moment(run.dated()),
             version: ToolDocument::THIS.version,
             exit_code: summary.exit_code(),
             hosts_count: summary.hosts,
