@@ -190,7 +190,7 @@ fn check(host: &Host, policies: &[(String, Policy)]) -> Result<(), TestCaseError
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn no_rule_passes_by_one_tool_and_fails_by_another(
@@ -261,7 +261,7 @@ fn check_together(
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn captures_of_one_host_together_contradict_none_of_them(
