@@ -178,7 +178,6 @@ fn assert_same(fast: &Capture, exact: &Capture, text: &str) {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test is told in this way how long to run")]
 fn mutated_rows_are_read_alike() {
     #[expect(clippy::disallowed_methods, reason = "a test is told how long to run")]
     let asked = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
