@@ -50,7 +50,7 @@ def stream(hosts, listeners):
 def policy(rules, matching=False):
     """A policy: of 20 rules 17 name a port, one a list, one a range and one a process that no host runs.
 
-    The ports are ones that no row has; `matching` makes them such that a row is matched by 1.4 rules in the
+    The ports are ones that no row has; `matching` makes them such that a row is matched by 1.2 rules in the
     mean when there are 10,000 of them. Nearly every row meets them, and no two require the same."""
     text = []
     for number in range(rules):
