@@ -76,7 +76,8 @@ fn sources() -> Vec<(String, PathBuf, String)> {
         let inside = path.strip_prefix(&root).unwrap().to_owned();
         let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
         let module = first.trim_end_matches(".rs").to_owned();
-        let tests = inside.ends_with("tests.rs") || inside.ends_with("arbitrary.rs");
+        let tests = ["tests.rs", "arbitrary.rs", "differential.rs"];
+        let tests = tests.iter().any(|name| inside.ends_with(name));
         if matches!(module.as_str(), "lib" | "main") || tests {
             continue;
         }
