@@ -48,3 +48,61 @@ impl<'p, 's> Residual<'p, 's> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::FEW;
+    use crate::audit::{Verdict, audit};
+    use crate::capture::{Options, read};
+    use crate::policy::load;
+    use crate::snapshot::Grade;
+    use crate::source::SourceFile;
+
+    const NAMES: &[&str] = &["sshd", "nginx", "ng*", "*", "systemd-resolved", "java", "[a-m]*"];
+
+    fn rules() -> Vec<String> {
+        let mut rules = Vec::new();
+        for name in NAMES {
+            for condition in [
+                format!("{{ process = \"{name}\" }}"),
+                format!("{{ not = {{ process = \"{name}\" }} }}"),
+                format!("{{ any = [{{ process = \"{name}\" }}, {{ bind = \"loopback\" }}] }}"),
+            ] {
+                let id = rules.len();
+                rules.push(format!(
+                    "[[rule]]\nid = \"r{id}\"\nmatch = {condition}\nforbid = true\n"
+                ));
+            }
+        }
+        rules
+    }
+
+    fn verdicts(policy: &str, evidence: &str) -> Vec<(Verdict, usize, usize)> {
+        let policy = load(vec![Arc::new(SourceFile::new("p.toml", policy))]).policy.unwrap();
+        let evidence = Arc::new(SourceFile::new("e.txt", evidence));
+        let capture = read(evidence, &Options::default()).remove(0);
+        audit(&policy, &capture.snapshot, Grade::Presumed)
+            .into_iter()
+            .map(|one| (one.verdict, one.violations.len(), one.undecided.sockets.len()))
+            .collect()
+    }
+
+    #[test]
+    fn a_rule_comes_to_the_same_alone_and_among_many() {
+        let evidence = "$ ss -lntup\n\
+            Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n\
+            tcp   LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:((\"sshd\",pid=1,fd=3))\n\
+            tcp   LISTEN 0 128 0.0.0.0:80 0.0.0.0:* users:((\"nginx\",pid=2,fd=3),(\"nginx\",pid=3,fd=3))\n\
+            tcp   LISTEN 0 128 0.0.0.0:81 0.0.0.0:* users:((\"systemd\",pid=1,fd=9),(\"nginx\",pid=3,fd=4))\n\
+            udp   UNCONN 0 0 127.0.0.53%lo:53 0.0.0.0:* users:((\"systemd-resolve\",pid=4,fd=3))\n\
+            udp   UNCONN 0 0 0.0.0.0:2049 0.0.0.0:*\n\
+            tcp   LISTEN 0 128 127.0.0.1:9 0.0.0.0:* users:((\"\",pid=5,fd=3))\n";
+        let rules = rules();
+        assert!(rules.len() > FEW);
+        let together = verdicts(&rules.concat(), evidence);
+        let alone: Vec<_> = rules.iter().flat_map(|rule| verdicts(rule, evidence)).collect();
+        assert_eq!(together, alone);
+    }
+}
