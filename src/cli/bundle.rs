@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::args::{AuditArgs, BundleArgs, InputArgs};
 use super::error::{CliError, CliErrorKind};
-use super::input::{Inputs, Piece, Source};
+use super::input::{Inputs, Jobs, Piece, Source};
 use super::output::{Screen, write_file};
 use super::policies;
 use super::session::{self, Outcome, Session, Telling};
@@ -198,7 +198,7 @@ pub(super) fn judge(
     let run = session.run(Telling { lenient, verbose: false, quiet: false, max_diagnostics: 100 });
     let mut reports = [Written::new("json", &run)?, Written::new("in-toto", &run)?];
     let mut accepted: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    let outcome = session.judge(&run, source, session::jobs(None), &mut |host| {
+    let outcome = session.judge(&run, source, Jobs::new(None), &mut |host| {
         reports.iter_mut().for_each(|report| report.host(&run, host));
         let violations = host.results.iter().flatten().flat_map(|result| &result.violations);
         for violation in violations {

@@ -2,7 +2,7 @@
 
 use super::args::CheckArgs;
 use super::error::{CliError, CliErrorKind};
-use super::input::Inputs;
+use super::input::{Inputs, Jobs};
 use super::output::{Output, Screen};
 use super::progress::Progress;
 use super::session::{self, Session, Telling};
@@ -64,7 +64,7 @@ fn check(
     for output in &mut outputs {
         output.begin(&run);
     }
-    let mut outcome = session.judge(&run, &inputs, session::jobs(args.jobs), &mut |host| {
+    let mut outcome = session.judge(&run, &inputs, Jobs::new(args.jobs), &mut |host| {
         for output in &mut outputs {
             output.host(&run, host);
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::args::{AuditArgs, Evidence, FailOn, Unknown};
 use super::error::{CliError, CliErrorKind};
-use super::input::{self, Found, Source};
+use super::input::{self, Found, Jobs, Source};
 use super::output::Screen;
 use crate::audit::{Summary, Threshold, audit, waive};
 use crate::capture::{Capture, Severity as IssueSeverity};
@@ -100,7 +100,7 @@ impl<'a> Session<'a> {
         &self,
         run: &Run<'_>,
         source: &dyn Source,
-        jobs: usize,
+        jobs: Jobs,
         host: &mut dyn FnMut(&HostReport),
     ) -> Outcome {
         let mut tally = Tally::new(run);
@@ -226,12 +226,6 @@ impl<'a> Tally<'a> {
             || self.unmatched()
             || self.waivers.contains(&false)
     }
-}
-
-/// How many threads judge: what `--jobs` says, else as many as the machine runs at once.
-pub(super) fn jobs(asked: Option<usize>) -> usize {
-    let threads = || std::thread::available_parallelism().map_or(1, usize::from);
-    asked.unwrap_or_else(threads).clamp(1, 256)
 }
 
 /// The moment that is given, else the present one.

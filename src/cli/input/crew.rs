@@ -18,19 +18,39 @@ const PIECES: usize = 256;
 /// How many batches are on their way for each thread.
 const DEPTH: usize = 2;
 
+/// How many threads work: what the user says (`--jobs`), else as many as the machine runs at once.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) struct Jobs(Option<usize>);
+
+impl Jobs {
+    /// This thread alone.
+    pub(in crate::cli) const ONE: Self = Self(Some(1));
+
+    pub(in crate::cli) fn new(asked: Option<usize>) -> Self {
+        Self(asked)
+    }
+
+    /// The number. Finding out what the machine runs takes a dozen system calls, so that it is asked only
+    /// where there is work for more than one.
+    fn count(self) -> usize {
+        let threads = || thread::available_parallelism().map_or(1, usize::from);
+        self.0.unwrap_or_else(threads).clamp(1, 256)
+    }
+}
+
 /// A batch with its number.
 type Numbered<T> = (u64, Vec<T>);
 
-/// Does `work` on every piece that `feed` hands out, on up to `jobs` threads, and gives the results to
+/// Does `work` on every piece that `feed` hands out, on as many threads as `jobs` says, and gives the results to
 /// `each` on this thread, in the order of the pieces. `weigh` says how many bytes a piece has.
 pub(super) fn in_order<P: Send, T: Send>(
-    jobs: usize,
+    jobs: Jobs,
     weigh: impl Fn(&P) -> usize,
     feed: impl FnOnce(&mut dyn FnMut(P)),
     work: impl Fn(P) -> T + Sync,
     mut each: impl FnMut(T),
 ) {
-    if jobs < 2 {
+    if matches!(jobs, Jobs(Some(0 | 1))) {
         feed(&mut |piece| each(work(piece)));
         return;
     }
@@ -40,16 +60,19 @@ pub(super) fn in_order<P: Send, T: Send>(
     let (tasks, work) = (&tasks, &work);
     thread::scope(|scope| {
         let mut line = Line { results, waiting: BTreeMap::new(), sent: 0, out: 0 };
-        let (mut batch, mut weight, mut started) = (Vec::new(), 0, false);
+        let (mut batch, mut weight) = (Vec::new(), 0);
+        // How many threads were started.
+        let mut crew = None;
         feed(&mut |piece| {
             if weight >= BATCH || batch.len() >= PIECES {
-                if !started {
-                    started = true;
+                let jobs = *crew.get_or_insert_with(|| {
+                    let jobs = jobs.count();
                     for _ in 0..jobs {
                         let done = done.clone();
                         scope.spawn(move || labour(tasks, &done, work));
                     }
-                }
+                    jobs
+                });
                 line.send(&to_work, std::mem::take(&mut batch));
                 weight = 0;
                 line.take((jobs * DEPTH) as u64, &mut each);
@@ -57,7 +80,7 @@ pub(super) fn in_order<P: Send, T: Send>(
             weight += weigh(&piece);
             batch.push(piece);
         });
-        if started {
+        if crew.is_some() {
             line.send(&to_work, batch);
             drop(to_work);
             drop(done);
@@ -128,7 +151,7 @@ mod tests {
             for count in [0_usize, 1, 255, 256, 257, 5_000] {
                 let mut seen = Vec::new();
                 in_order(
-                    jobs,
+                    Jobs::new(Some(jobs)),
                     |&piece: &usize| piece % 4096,
                     |each| (0..count).for_each(each),
                     |piece| {

@@ -2,6 +2,7 @@
 
 mod archive;
 mod crew;
+mod cut;
 mod limits;
 mod stream;
 
@@ -11,6 +12,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+pub(super) use crew::Jobs;
 use limits::Counted;
 use stream::{Item, Sink};
 
@@ -168,7 +170,7 @@ fn weight(piece: &Piece) -> usize {
 /// `each` here, in the order of the input. What cannot be read is handed to `error`, and reading goes on.
 pub(super) fn read<T: Send>(
     source: &dyn Source,
-    jobs: usize,
+    jobs: Jobs,
     work: impl Fn(Capture) -> T + Sync,
     mut each: impl FnMut(T),
     mut error: impl FnMut(CliError),
@@ -324,7 +326,7 @@ impl<'a> Inputs<'a> {
         let mut whole = true;
         let found = read(
             self,
-            1,
+            Jobs::ONE,
             |capture| capture,
             |Capture { snapshot, issues, detection }| {
                 for issue in &issues {
@@ -486,7 +488,12 @@ fn walk(path: &Path, each: &mut dyn FnMut(Result<PathBuf, CliError>) -> bool) {
     let visible = |entry: &walkdir::DirEntry| {
         entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
     };
-    let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name();
+    // Entries of one directory differ in their last part only, so whole paths compare as their names do, and
+    // need not be taken apart for it.
+    let by_name = |a: &walkdir::DirEntry, b: &walkdir::DirEntry| {
+        a.path().as_os_str().cmp(b.path().as_os_str())
+    };
+    let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by(by_name);
     for entry in walk.into_iter().filter_entry(visible) {
         let file = match entry {
             Ok(entry) if entry.file_type().is_file() => Ok(entry.into_path()),

@@ -1,15 +1,17 @@
 //! What is in an input: members out of archives, compressed files and streams, by their first bytes. Nothing is
 //! written to disk, and no more than one member is held.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 
 use super::archive;
+use super::cut::Cut;
 use super::limits::{self, Counted, Hit, Measured};
 use super::{CliError, CliErrorKind};
 use crate::evidence::{Evidence, Gather, Limit, Member};
 
-/// How many bytes tell what a file is: a tar archive says so at 257.
-const HEAD: usize = 512;
+/// How much of a file is read before it is told what it is. A tar archive says so at 257; most captures are
+/// shorter than this and take one call.
+const HEAD: usize = 1 << 14;
 
 /// Buffer of what is read in pieces.
 const BUFFER: usize = 1 << 17;
@@ -100,6 +102,19 @@ pub(super) struct Item<'a> {
     pub(super) most: u64,
 }
 
+/// What follows the first bytes of a file. A fault that was met among them counts when they are read: what is
+/// whole before it is still of use.
+struct Behind<'a> {
+    fault: Option<io::Error>,
+    reader: &'a mut dyn Read,
+}
+
+impl Read for Behind<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.fault.take().map_or_else(|| self.reader.read(buffer), Err)
+    }
+}
+
 /// Reads a file: it goes to `gather`, or it is an archive or a stream and its parts go to `sink`.
 ///
 /// Gives the fault that ended it too early. What was whole before has been handed on.
@@ -109,9 +124,10 @@ pub(super) fn read(
     gather: &mut Gather,
     sink: &mut Sink<'_>,
 ) -> Result<(), io::Error> {
-    let mut head = Vec::new();
-    reader.take(HEAD as u64).read_to_end(&mut head)?;
-    let whole = head.len() < HEAD;
+    let mut head = Vec::with_capacity(HEAD);
+    let fault = reader.take(HEAD as u64).read_to_end(&mut head).err();
+    let whole = head.len() < HEAD && fault.is_none();
+    let reader = &mut Behind { fault, reader };
     let known = kind(&head);
     match known {
         Kind::Plain => return plain(item, head, whole, reader, gather, sink),
@@ -159,11 +175,12 @@ fn plain(
     sink: &mut Sink<'_>,
 ) -> Result<(), io::Error> {
     if let Some(cut) = Cut::of(&head) {
-        let mut reader = BufReader::with_capacity(BUFFER, io::Cursor::new(head).chain(reader));
-        return cut.read(item, &mut reader, gather, sink);
+        return cut.read(item, head, reader, gather, sink);
     }
     let mut bytes = head;
-    if !whole {
+    if whole {
+        bytes.shrink_to_fit();
+    } else {
         let left = item.most.saturating_sub(bytes.len() as u64);
         reader.take(left + 1).read_to_end(&mut bytes)?;
     }
@@ -183,14 +200,14 @@ fn plain(
 }
 
 /// Hands on what came before an archive or a stream.
-fn flush(gather: &mut Gather, sink: &mut Sink<'_>) {
+pub(super) fn flush(gather: &mut Gather, sink: &mut Sink<'_>) {
     let mut out = Vec::new();
     gather.flush(&mut out);
     sink.take(&mut out);
 }
 
 /// Hands on a file that is one text.
-fn add(
+pub(super) fn add(
     item: Item<'_>,
     bytes: Vec<u8>,
     gather: &mut Gather,
@@ -210,156 +227,4 @@ fn add(
         sink.limit(limit);
     }
     Ok(())
-}
-
-/// How a stream of many hosts is cut.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cut {
-    /// A document a line, or documents that each begin with `{` at the beginning of a line.
-    Documents,
-    /// `==> NAME <==` before each file and a blank line before that, as head(1) and tail(1) print it.
-    Files,
-}
-
-impl Cut {
-    /// Whether a text that begins so is such a stream. JSON is when it begins as a snapshot does or names a
-    /// host; heads of files are when the first names no table of `/proc/net`, whose reader wants them all.
-    fn of(head: &[u8]) -> Option<Self> {
-        if let Some(name) = marker(head.split(|&byte| byte == b'\n').next().unwrap_or_default()) {
-            let place = crate::evidence::layout::place(name.trim_start_matches('/'));
-            return (!place.inside.starts_with("proc/net/")).then_some(Self::Files);
-        }
-        let mut start = head.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
-        start = start.strip_prefix(b"\"")?;
-        (start.starts_with(b"schema\"") || start.starts_with(b"host\"")).then_some(Self::Documents)
-    }
-
-    /// Whether a piece begins with this line; `blank` tells whether the line before it is blank.
-    fn begins(self, line: &[u8], blank: bool) -> bool {
-        match self {
-            Self::Documents => line.starts_with(b"{"),
-            Self::Files => blank && marker(line.trim_ascii_end()).is_some(),
-        }
-    }
-
-    fn read(
-        self,
-        item: Item<'_>,
-        reader: &mut dyn BufRead,
-        beside: &mut Gather,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), io::Error> {
-        let mut gather = Gather::new(&format!("{}:", item.name), None);
-        let mut piece = Vec::new();
-        let (mut first, mut line, mut blank) = (0, 0, true);
-        loop {
-            let start = piece.len();
-            let left = item.most.saturating_sub(start as u64);
-            if left == 0 {
-                let message = format!("the piece that begins on line {} is too long", first + 1);
-                return Err(io::Error::other(Hit(message)));
-            }
-            let read = match read_line(reader, left, &mut piece) {
-                Ok(read) => read,
-                Err(fault) => {
-                    // What was being read is not whole; what came before it is.
-                    let mut out = Vec::new();
-                    gather.finish(&mut out);
-                    sink.take(&mut out);
-                    return Err(fault);
-                }
-            };
-            let new = piece.get(start..).unwrap_or_default();
-            if read == 0 && first == 0 && self == Self::Documents {
-                // One document is a file like any other.
-                return add(item, piece, beside, sink);
-            }
-            if start > 0 && (read == 0 || self.begins(new, blank)) {
-                flush(beside, sink);
-                let next = piece.split_off(start);
-                self.hand_on(item, std::mem::replace(&mut piece, next), first, &mut gather, sink);
-                first = line;
-            }
-            if read == 0 {
-                break;
-            }
-            blank = piece.ends_with(b"\n\n") || piece.ends_with(b"\n\r\n") || piece == b"\n";
-            line += 1;
-        }
-        let mut out = Vec::new();
-        let aside = gather.finish(&mut out);
-        sink.take(&mut out);
-        super::tell_aside(sink, &aside);
-        Ok(())
-    }
-
-    fn hand_on(
-        self,
-        item: Item<'_>,
-        mut piece: Vec<u8>,
-        lines_before: usize,
-        gather: &mut Gather,
-        sink: &mut Sink<'_>,
-    ) {
-        if piece.trim_ascii().is_empty() {
-            return;
-        }
-        let (mut path, mut name) = (item.path.to_owned(), item.name.to_owned());
-        let mut lines_before = lines_before;
-        if self == Self::Files
-            && let Some(end) = memchr::memchr(b'\n', &piece)
-            && let Some(file) = marker(piece.get(..end).unwrap_or_default().trim_ascii_end())
-        {
-            path = file.trim_start_matches('/').to_owned();
-            name = format!("{}:{file}", item.name);
-            // The line of the name is no part of the file, nor is the blank line before the next one.
-            piece.drain(..=end);
-            lines_before += 1;
-            if piece.ends_with(b"\n\n") {
-                piece.pop();
-            }
-        }
-        let record = self == Self::Documents;
-        let member = Member { path, name, bytes: piece, lines_before, record, modified: None };
-        let mut out = Vec::new();
-        let added = gather.add(member, &mut out);
-        for evidence in &mut out {
-            evidence.found = false;
-        }
-        sink.take(&mut out);
-        if let Err(limit) = added {
-            sink.limit(limit);
-        }
-    }
-}
-
-/// Adds a line with its end to `piece`, or as much of it as `most` bytes; gives how many there were. As
-/// `read_until` of the standard library, whose search is slower.
-fn read_line(reader: &mut dyn BufRead, most: u64, piece: &mut Vec<u8>) -> io::Result<usize> {
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
-    let mut read = 0;
-    loop {
-        let buffered = match reader.fill_buf() {
-            Ok(buffered) => buffered,
-            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => continue,
-            Err(fault) => return Err(fault),
-        };
-        let buffered = buffered.get(..buffered.len().min(most - read)).unwrap_or_default();
-        let end = memchr::memchr(b'\n', buffered);
-        let new = buffered.get(..end.map_or(buffered.len(), |end| end + 1)).unwrap_or_default();
-        let len = new.len();
-        piece.extend_from_slice(new);
-        reader.consume(len);
-        read += len;
-        if end.is_some() || len == 0 {
-            return Ok(read);
-        }
-    }
-}
-
-/// The name in `==> NAME <==`.
-fn marker(line: &[u8]) -> Option<&str> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let name = line.strip_prefix(b"==> ")?.strip_suffix(b" <==")?;
-    std::str::from_utf8(name).ok().filter(|name| !name.is_empty())
 }

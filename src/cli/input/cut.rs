@@ -1,0 +1,230 @@
+//! A stream of many hosts, cut into one piece a host as it comes.
+
+use std::io::{self, Read};
+
+use memchr::memmem;
+
+use super::limits::Hit;
+use super::stream::{Item, Sink, add, flush};
+use crate::evidence::{Gather, Member, layout};
+
+/// How many bytes are read at once.
+const WINDOW: usize = 1 << 17;
+
+/// The longest line that is looked at for a name; paths have at most 4096 bytes.
+const MARKER: usize = 1 << 13;
+
+/// How a stream of many hosts is cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// A document a line, or documents that each begin with `{` at the beginning of a line.
+    Documents,
+    /// `==> NAME <==` before each file and a blank line before that, as head(1) and tail(1) print it.
+    Files,
+}
+
+/// What is read and not handed on yet.
+struct Window {
+    bytes: Vec<u8>,
+    /// How many of the bytes are read; those behind are room.
+    filled: usize,
+    /// Where the piece at work begins.
+    start: usize,
+    /// Up to here the piece has no end.
+    searched: usize,
+    /// There is no more to read.
+    ended: bool,
+}
+
+impl Window {
+    fn new(head: Vec<u8>) -> Self {
+        Self { filled: head.len(), bytes: head, start: 0, searched: 0, ended: false }
+    }
+
+    /// Reads what is there to read; what was handed on is forgotten.
+    fn fill(&mut self, reader: &mut dyn Read) -> io::Result<()> {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.searched -= self.start;
+            self.start = 0;
+        }
+        if self.bytes.len() < self.filled + WINDOW / 2 {
+            self.bytes.resize((2 * self.filled).max(WINDOW), 0);
+        }
+        let room = self.bytes.get_mut(self.filled..).unwrap_or_default();
+        let read = loop {
+            match reader.read(room) {
+                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        self.filled += read;
+        self.ended = read == 0;
+        Ok(())
+    }
+
+    /// What is read from `start` on.
+    fn from(&self, start: usize) -> &[u8] {
+        self.bytes.get(start..self.filled).unwrap_or_default()
+    }
+}
+
+impl Cut {
+    /// Whether a text that begins so is such a stream. JSON is when it begins as a snapshot does or names a
+    /// host; heads of files are when the first names no table of `/proc/net`, whose reader wants them all.
+    pub(super) fn of(head: &[u8]) -> Option<Self> {
+        if let Some(name) = marker(head.split(|&byte| byte == b'\n').next().unwrap_or_default()) {
+            let place = layout::place(name.trim_start_matches('/'));
+            return (!place.inside.starts_with("proc/net/")).then_some(Self::Files);
+        }
+        let mut start = head.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
+        start = start.strip_prefix(b"\"")?;
+        (start.starts_with(b"schema\"") || start.starts_with(b"host\"")).then_some(Self::Documents)
+    }
+
+    /// What the first line of a piece begins with, behind the line end before it.
+    fn sign(self) -> &'static [u8] {
+        match self {
+            Self::Documents => b"\n{",
+            Self::Files => b"\n==> ",
+        }
+    }
+
+    /// Where the piece at work ends: at a line that begins the next one. `None` when the window has no such
+    /// line, or not all of it; [`Window::searched`] is then how far it surely goes.
+    fn end(self, window: &mut Window, sign: &memmem::Finder<'_>) -> Option<usize> {
+        loop {
+            let from = window.searched;
+            let Some(found) = sign.find(window.from(from)) else {
+                // A sign may have begun at the end.
+                let known = window.filled.saturating_sub(self.sign().len() - 1);
+                window.searched = from.max(known);
+                return None;
+            };
+            let line_end = from + found;
+            window.searched = line_end;
+            let next = line_end + 1;
+            if self == Self::Files {
+                let rest = window.from(next);
+                let line = rest.get(..rest.len().min(MARKER)).unwrap_or_default();
+                let line = match memchr::memchr(b'\n', line) {
+                    Some(len) => line.get(..len).unwrap_or_default(),
+                    None if window.ended || line.len() == MARKER => line,
+                    None => return None,
+                };
+                let before = window.bytes.get(window.start..next).unwrap_or_default();
+                let blank = before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n");
+                if !blank || marker(line.trim_ascii_end()).is_none() {
+                    window.searched = next;
+                    continue;
+                }
+            }
+            window.searched = next;
+            return Some(next);
+        }
+    }
+
+    /// Hands on the pieces of a stream that begins with `head`. One document alone is a file like any other and
+    /// goes to `beside`.
+    ///
+    /// Gives the fault that ended the stream too early; the pieces that were whole before are handed on.
+    pub(super) fn read(
+        self,
+        item: Item<'_>,
+        head: Vec<u8>,
+        reader: &mut dyn Read,
+        beside: &mut Gather,
+        sink: &mut Sink<'_>,
+    ) -> io::Result<()> {
+        let mut gather = Gather::new(&format!("{}:", item.name), None);
+        let sign = memmem::Finder::new(self.sign());
+        let mut window = Window::new(head);
+        // Lines before the piece at work.
+        let mut lines = 0;
+        let read = loop {
+            if let Some(end) = self.end(&mut window, &sign) {
+                if lines == 0 {
+                    flush(beside, sink);
+                }
+                let piece = window.bytes.get(window.start..end).unwrap_or_default();
+                self.hand_on(item, piece, lines, &mut gather, sink);
+                lines += memchr::memchr_iter(b'\n', piece).count();
+                window.start = end;
+                continue;
+            }
+            if window.ended {
+                break Ok(());
+            }
+            if window.from(window.start).len() as u64 >= item.most {
+                let message = format!("the piece that begins on line {} is too long", lines + 1);
+                return Err(io::Error::other(Hit(message)));
+            }
+            // What is being read when this fails is not whole; what came before it is.
+            if let Err(fault) = window.fill(reader) {
+                break Err(fault);
+            }
+        };
+        if read.is_ok() {
+            if lines == 0 && self == Self::Documents {
+                window.bytes.truncate(window.filled);
+                return add(item, window.bytes, beside, sink);
+            }
+            flush(beside, sink);
+            self.hand_on(item, window.from(window.start), lines, &mut gather, sink);
+        }
+        let mut out = Vec::new();
+        let aside = gather.finish(&mut out);
+        sink.take(&mut out);
+        if read.is_ok() {
+            super::tell_aside(sink, &aside);
+        }
+        read
+    }
+
+    fn hand_on(
+        self,
+        item: Item<'_>,
+        piece: &[u8],
+        mut lines_before: usize,
+        gather: &mut Gather,
+        sink: &mut Sink<'_>,
+    ) {
+        if piece.trim_ascii().is_empty() {
+            return;
+        }
+        let (mut path, mut name, mut bytes) = (item.path.to_owned(), item.name.to_owned(), piece);
+        if self == Self::Files
+            && let Some(end) = memchr::memchr(b'\n', piece)
+            && let Some(file) = marker(piece.get(..end).unwrap_or_default().trim_ascii_end())
+        {
+            path = file.trim_start_matches('/').to_owned();
+            name = format!("{}:{file}", item.name);
+            // The line of the name is no part of the file, nor is the blank line before the next one.
+            bytes = piece.get(end + 1..).unwrap_or_default();
+            lines_before += 1;
+            if bytes.ends_with(b"\n\n") {
+                bytes = bytes.get(..bytes.len() - 1).unwrap_or_default();
+            }
+        }
+        let record = self == Self::Documents;
+        let bytes = bytes.to_vec();
+        let member = Member { path, name, bytes, lines_before, record, modified: None };
+        let mut out = Vec::new();
+        let added = gather.add(member, &mut out);
+        for evidence in &mut out {
+            evidence.found = false;
+        }
+        sink.take(&mut out);
+        if let Err(limit) = added {
+            sink.limit(limit);
+        }
+    }
+}
+
+/// The name in `==> NAME <==`.
+fn marker(line: &[u8]) -> Option<&str> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let name = line.strip_prefix(b"==> ")?.strip_suffix(b" <==")?;
+    std::str::from_utf8(name).ok().filter(|name| !name.is_empty())
+}
