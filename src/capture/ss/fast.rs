@@ -5,14 +5,14 @@
 //! [`super::row`], which reads these rows to the same result. No allocation; a hundred bytes cost some
 //! tens of nanoseconds.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::Range;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::row::Host;
 use super::signs::Peer;
 use crate::snapshot::{At, Builder, NameKind, Owner};
+use crate::source::to_u32;
 
-/// A clean row; offsets are those of the text.
+/// A clean row; places are those of the text.
 #[derive(Debug, Clone)]
 pub(super) struct Fast {
     /// `Some(true)` for `tcp`, `Some(false)` for `udp`, `None` without a netid.
@@ -20,352 +20,475 @@ pub(super) struct Fast {
     /// LISTEN, else UNCONN.
     pub(super) listen: bool,
     pub(super) host: Host,
-    pub(super) host_at: Range<usize>,
-    pub(super) zone: Option<Range<usize>>,
+    /// The address with its device.
+    pub(super) address_at: At,
+    pub(super) zone: Option<At>,
     pub(super) port: u16,
-    pub(super) port_at: Range<usize>,
+    pub(super) port_at: At,
     pub(super) peer: Peer,
     /// Whether users are shown; they are added to the builder.
     pub(super) users: bool,
-    /// End of the row's last text.
-    pub(super) end: usize,
+    /// The row, to the end of its last text.
+    pub(super) at: At,
     /// Start of the next line.
     pub(super) next: usize,
 }
 
-/// The beginning of the row before, up to the blank behind its queues: a row that begins with the same
-/// bytes has the same transport, state and queues.
+/// How far a row can reach to be a clean one, in bytes; a power of two less one, so that a place in it is one by
+/// its bits and needs no check.
+const REACH: usize = 1023;
+
+/// What is looked at of a row: up to where it can reach, with the longest thing that is read at once behind it.
+const WINDOW: usize = REACH + 33;
+
+type Window = [u8; WINDOW];
+
+/// Each byte of a word.
+const fn all(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The first `len` bytes of a word.
+const fn first(len: usize) -> u64 {
+    match len {
+        0 => 0,
+        1..8 => u64::MAX >> (64 - 8 * len),
+        _ => u64::MAX,
+    }
+}
+
+/// A text of at most eight bytes as a word.
+const fn text<const N: usize>(text: &[u8; N]) -> u64 {
+    let mut word = 0;
+    let mut rest = text.as_slice();
+    while let [before @ .., byte] = rest {
+        word = word << 8 | *byte as u64;
+        rest = before;
+    }
+    word
+}
+
+/// Whether a word begins with a text.
+macro_rules! begins {
+    ($word:expr, $text:literal) => {
+        ($word ^ const { text($text) }) & const { first($text.len()) } == 0
+    };
+}
+
+const TOPS: u64 = all(0x80);
+
+/// How many of the first bytes of a word a plain process name can be made of: printable, no quote and no
+/// parenthesis.
+#[inline]
+const fn plain(word: u64) -> usize {
+    /// The top bit of each byte that is zero, and of some behind it.
+    const fn zero(word: u64) -> u64 {
+        word.wrapping_sub(const { all(1) }) & !word
+    }
+    // Above `~`; below a blank; `"`; and `(` or `)`, which differ in the lowest bit. Borrows and carries
+    // reach only bytes behind the first that is found.
+    let above = word | word.wrapping_add(const { all(1) });
+    let below = word.wrapping_sub(const { all(b' ') }) & !word;
+    let quote = zero(word ^ const { all(b'"') });
+    let parenthesis = zero((word ^ const { all(b'(') }) & const { all(0xFE) });
+    ((above | below | quote | parenthesis) & TOPS).trailing_zeros() as usize / 8
+}
+
+/// The bytes of a word without what makes digits characters, and how many of the first ones are digits. The
+/// first byte that is none has its top bit set behind the sum; a carry out of it reaches only later bytes.
+#[inline]
+const fn digits(word: u64) -> (u64, usize) {
+    let digits = word ^ const { all(b'0') };
+    let others = (digits.wrapping_add(const { all(0x76) }) | digits) & TOPS;
+    (digits, others.trailing_zeros() as usize / 8)
+}
+
+/// The beginning of an earlier row, up to its second queue: a row that begins with the same bytes has the same
+/// transport and state.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Hint {
-    start: usize,
+struct Beginning {
+    /// The bytes, those behind them zero, and which they are.
+    bytes: [u64; 4],
+    mask: [u64; 4],
+    /// How many they are; zero for one that is too long to be known again.
     len: usize,
     tcp: Option<bool>,
     listen: bool,
 }
 
-impl Hint {
-    /// Moves behind the beginning of the row at `cursor` when it is that of the row before.
-    #[inline]
-    fn takes(&self, cursor: &mut Cursor<'_>) -> bool {
-        let known = self.bytes(cursor.bytes, self.start);
-        let same = self.len > 0 && known.is_some() && known == self.bytes(cursor.bytes, cursor.at);
-        if same {
-            cursor.at += self.len;
-        }
-        same
-    }
-
-    #[inline]
-    fn bytes<'a>(&self, bytes: &'a [u8], start: usize) -> Option<&'a [u8]> {
-        bytes.get(start..start + self.len)
-    }
-}
-
-/// A place in the bytes.
-struct Cursor<'a> {
-    bytes: &'a [u8],
+/// A place in a row.
+struct Cursor<'w> {
+    window: &'w Window,
+    /// Bytes from the start of the row.
     at: usize,
+    /// Where the row starts in the text.
+    start: u32,
 }
-
-/// Bytes that a plain process name is made of: printable, no quote and no parenthesis.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a constant: an index that is too great does not compile"
-)]
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = b' ' as usize;
-    while byte <= b'~' as usize {
-        plain[byte] = !matches!(byte as u8, b'"' | b'(' | b')');
-        byte += 1;
-    }
-    plain
-};
 
 impl Cursor<'_> {
+    /// The eight bytes from `at` on. Behind [`REACH`] it is something else; a row that ends there is not taken.
     #[inline]
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+    fn word_at(&self, at: usize) -> u64 {
+        let rest = self.window.get(at & REACH..).unwrap_or_default();
+        rest.first_chunk::<8>().map_or(0, |chunk| u64::from_le_bytes(*chunk))
+    }
+
+    /// The next eight bytes.
+    #[inline]
+    fn word(&self) -> u64 {
+        self.word_at(self.at)
     }
 
     #[inline]
-    fn eat(&mut self, text: &[u8]) -> Option<()> {
-        let end = self.at + text.len();
-        if self.bytes.get(self.at..end)? != text {
+    fn peek(&self) -> u8 {
+        self.window.get(self.at & REACH).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    fn eat(&mut self, byte: u8) -> Option<()> {
+        if self.peek() != byte {
             return None;
         }
-        self.at = end;
+        self.at += 1;
         Some(())
     }
 
-    /// The same without the last byte, which must be there too.
+    /// Place of the bytes from `start` on.
     #[inline]
-    fn eat_but_last(&mut self, text: &[u8]) -> Option<()> {
-        self.eat(text)?;
-        self.at -= 1;
-        Some(())
+    fn since(&self, start: usize) -> At {
+        At { start: self.start.saturating_add(start as u32), len: (self.at - start) as u32 }
     }
 
-    /// Skips blanks; at least one must be there.
-    #[inline]
-    fn blanks(&mut self) -> Option<()> {
-        let start = self.at;
-        self.skip_blanks();
-        (self.at > start).then_some(())
-    }
-
+    /// Skips blanks; padding is long, so eight at a time.
     #[inline]
     fn skip_blanks(&mut self) {
-        const BLANKS: u64 = u64::from_le_bytes(*b"        ");
-        // Padding is long: eight bytes at a time.
-        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
-            let other = u64::from_le_bytes(*chunk) ^ BLANKS;
+        while self.at <= REACH {
+            let other = self.word() ^ const { all(b' ') };
             if other != 0 {
                 self.at += other.trailing_zeros() as usize / 8;
                 return;
             }
             self.at += 8;
         }
-        while self.peek() == Some(b' ') {
-            self.at += 1;
-        }
     }
 
     /// A decimal number of at most nine digits.
     #[inline]
     fn number(&mut self) -> Option<u32> {
-        const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
-        const TOPS: u64 = 0x8080_8080_8080_8080;
-        // Up to seven digits at once: the first byte that is none has its top bit set behind the sum
-        // (a carry out of it reaches only later bytes), and three products add the digits up by twos,
-        // fours and eights.
-        if let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
-            let digits = u64::from_le_bytes(*chunk) ^ ZEROS;
-            let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & TOPS;
-            if others != 0 {
-                let len = others.trailing_zeros() / 8;
-                if len == 0 {
-                    return None;
-                }
-                self.at += len as usize;
+        match digits(self.word()) {
+            // Three products add the digits up by twos, fours and eights.
+            (digits, len @ 1..8) => {
+                self.at += len;
                 let value = digits << (64 - 8 * len);
                 let value = value.wrapping_mul(2561) >> 8 & 0x00FF_00FF_00FF_00FF;
                 let value = value.wrapping_mul(6_553_601) >> 16 & 0x0000_FFFF_0000_FFFF;
-                return u32::try_from(value.wrapping_mul(42_949_672_960_001) >> 32).ok();
+                Some((value.wrapping_mul(42_949_672_960_001) >> 32) as u32)
             }
+            (_, 0) => None,
+            _ => self.long_number(),
         }
-        self.long_number()
     }
 
-    /// The same for what is longer or stands at the end of the text.
     #[cold]
     fn long_number(&mut self) -> Option<u32> {
         let mut value: u32 = 0;
-        let mut len = 0;
-        for byte in self.bytes.get(self.at..)?.iter().take(10) {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            value = value.wrapping_mul(10).wrapping_add(u32::from(digit));
-            len += 1;
+        let start = self.at;
+        while self.at - start < 10 && self.peek().is_ascii_digit() {
+            value = value.wrapping_mul(10).wrapping_add(u32::from(self.peek() - b'0'));
+            self.at += 1;
         }
-        self.at += len;
-        (1..=9).contains(&len).then_some(value)
+        (1..=9).contains(&(self.at - start)).then_some(value)
     }
 
     #[inline]
     fn ipv4(&mut self) -> Option<Ipv4Addr> {
-        // The two that most rows have.
-        if self.eat_but_last(b"0.0.0.0:").is_some() {
-            return Some(Ipv4Addr::UNSPECIFIED);
-        }
-        if self.eat_but_last(b"127.0.0.1:").is_some() {
-            return Some(Ipv4Addr::LOCALHOST);
-        }
         let mut octets = [0; 4];
         for (index, octet) in octets.iter_mut().enumerate() {
             if index > 0 {
-                self.eat(b".")?;
+                self.eat(b'.')?;
             }
-            let start = self.at;
-            let value = self.number()?;
-            // A leading zero is no decimal octet to `Ipv4Addr`.
-            if self.at - start > 1 && self.bytes.get(start) == Some(&b'0') {
-                return None;
-            }
+            let [a, b, c, ..] = self.word().to_le_bytes().map(|byte| byte.wrapping_sub(b'0'));
+            let (value, len) = match (a, b, c) {
+                (0..=9, 10.., _) => (u32::from(a), 1),
+                // A leading zero is no decimal octet to `Ipv4Addr`.
+                (1..=9, _, 10..) => (u32::from(a) * 10 + u32::from(b), 2),
+                (1..=9, _, _) => (u32::from(a) * 100 + u32::from(b) * 10 + u32::from(c), 3),
+                _ => return None,
+            };
             *octet = u8::try_from(value).ok()?;
+            self.at += len;
         }
         Some(Ipv4Addr::from(octets))
     }
 
+    fn ipv6(&mut self) -> Option<Ipv6Addr> {
+        let inside = self.window.get((self.at & REACH) + 1..)?;
+        let inside = inside.get(..inside.len().min(48))?;
+        let len = memchr::memchr(b']', inside)?;
+        let ip = std::str::from_utf8(inside.get(..len)?).ok()?.parse().ok()?;
+        self.at += len + 2;
+        Some(ip)
+    }
+
     #[inline]
     fn host(&mut self) -> Option<Host> {
-        match self.peek()? {
-            b'*' => {
-                self.at += 1;
-                Some(Host::Star)
-            }
-            b'[' => {
-                if self.eat(b"[::]").is_some() {
-                    return Some(Host::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED), true));
-                }
-                let inside = self.bytes.get(self.at + 1..)?;
-                let inside = inside.get(..inside.len().min(48))?;
-                let len = memchr::memchr(b']', inside)?;
-                let ip: Ipv6Addr = std::str::from_utf8(inside.get(..len)?).ok()?.parse().ok()?;
-                self.at += len + 2;
-                Some(Host::Ip(IpAddr::V6(ip), true))
-            }
-            _ => Some(Host::Ip(IpAddr::V4(self.ipv4()?), false)),
-        }
+        let word = self.word();
+        let (host, len) = match () {
+            () if begins!(word, b"0.0.0.0:") => (Host::Ip(Ipv4Addr::UNSPECIFIED.into(), false), 7),
+            () if begins!(word, b"[::]") => (Host::Ip(Ipv6Addr::UNSPECIFIED.into(), true), 4),
+            () if begins!(word, b"*") => (Host::Star, 1),
+            () if begins!(word, b"[") => return Some(Host::Ip(self.ipv6()?.into(), true)),
+            () => return Some(Host::Ip(self.ipv4()?.into(), false)),
+        };
+        self.at += len;
+        Some(host)
     }
 
     /// A device between `%` and `:`.
     #[inline]
-    fn zone(&mut self) -> Option<Option<Range<usize>>> {
-        if self.peek() != Some(b'%') {
+    fn zone(&mut self) -> Option<Option<At>> {
+        if self.peek() != b'%' {
             return Some(None);
         }
-        let start = self.at + 1;
-        let name = self.bytes.get(start..)?;
-        let len = name
-            .iter()
-            .take(16)
-            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-            .count();
-        self.at = start + len;
-        (len > 0).then_some(Some(start..start + len))
+        self.at += 1;
+        let start = self.at;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        while self.at - start < 16 && plain(self.peek()) {
+            self.at += 1;
+        }
+        (self.at > start).then(|| Some(self.since(start)))
     }
 
     #[inline]
     fn peer(&mut self) -> Option<Peer> {
-        match self.peek()? {
-            b'0' => self.eat(b"0.0.0.0:*").map(|()| Peer::Zero),
-            b'[' => self.eat(b"[::]:*").map(|()| Peer::Bracketed),
-            b'*' => self.eat(b"*:*").map(|()| Peer::Star),
-            b':' => self.eat(b":::*").map(|()| Peer::Bare),
-            _ => None,
-        }
+        let word = self.word();
+        let (peer, len) = match () {
+            () if begins!(word, b"0.0.0.0:") => (Peer::Zero, 8),
+            () if begins!(word, b"[::]:*") => (Peer::Bracketed, 5),
+            () if begins!(word, b"*:*") => (Peer::Star, 2),
+            () if begins!(word, b":::*") => (Peer::Bare, 3),
+            () => return None,
+        };
+        self.at += len;
+        self.eat(b'*')?;
+        Some(peer)
     }
 
-    /// One `("name",pid=1,fd=2)`, without its closing parenthesis.
+    /// One `("name",pid=1,fd=2`, without its closing parenthesis.
     #[inline]
-    fn owner(&mut self) -> Option<Owner> {
-        self.eat(b"(\"")?;
+    fn owner(&mut self, builder: &mut Builder) -> Option<Owner> {
+        if !begins!(self.word(), b"(\"") {
+            return None;
+        }
+        self.at += 2;
         let start = self.at;
-        let name = self.bytes.get(start..)?;
-        let plain = |byte: &&u8| PLAIN.get(usize::from(**byte)).is_some_and(|plain| *plain);
-        let len = name.iter().take(17).take_while(plain).count();
+        // No longer name is the kernel's; see proc(5).
+        let len = match plain(self.word()) {
+            8 => 8 + plain(self.word_at(start + 8)),
+            len => len,
+        };
         if len > 15 {
             return None;
         }
-        self.at = start + len;
-        self.eat(b"\",pid=")?;
+        self.at += len;
+        let at = self.since(start);
+        if !begins!(self.word(), b"\",pid=") {
+            return None;
+        }
+        self.at += 6;
         let pid = self.number()?;
-        self.eat(b",fd=")?;
+        if !begins!(self.word(), b",fd=") {
+            return None;
+        }
+        self.at += 4;
         let fd = self.number()?;
-        let at = At::new(start..start + len);
-        // A name of 15 bytes may be cut by the kernel, an empty one by ss; see proc(5).
+        // A name of 15 bytes may be cut by the kernel, an empty one by ss.
         let kind = if len == 15 || len == 0 { NameKind::CommCut } else { NameKind::Comm };
-        Some(Owner { name: None, pid: Some(pid), fd: Some(fd), kind, details: None, at })
+        let name = Some(builder.text(at));
+        Some(Owner { name, pid: Some(pid), fd: Some(fd), kind, details: None, at })
     }
 
     #[inline]
     fn users(&mut self, builder: &mut Builder) -> Option<()> {
-        self.eat(b"users:(")?;
-        loop {
-            let mut owner = self.owner()?;
-            owner.name = Some(builder.text(owner.at));
+        if !begins!(self.word(), b"users:((") {
+            return None;
+        }
+        self.at += 7;
+        while self.at <= REACH {
+            let owner = self.owner(builder)?;
             builder.owner(owner);
-            if self.eat(b"),").is_none() {
-                return self.eat(b"))");
+            let word = self.word();
+            self.at += 2;
+            match () {
+                () if begins!(word, b"))") => return Some(()),
+                () if begins!(word, b"),(") => {}
+                () => return None,
             }
         }
+        None
+    }
+
+    /// Netid, state and the first queue, with the blanks behind them.
+    fn beginning(&mut self) -> Option<Beginning> {
+        let word = self.word();
+        let tcp = match () {
+            () if begins!(word, b"tcp ") => Some(true),
+            () if begins!(word, b"udp ") => Some(false),
+            () => None,
+        };
+        if tcp.is_some() {
+            self.at += 4;
+            self.skip_blanks();
+        }
+        let word = self.word();
+        let listen = begins!(word, b"LISTEN ");
+        if !listen && !begins!(word, b"UNCONN ") {
+            return None;
+        }
+        self.at += 7;
+        self.skip_blanks();
+        self.number()?;
+        self.eat(b' ')?;
+        self.skip_blanks();
+        let beginning = Beginning { tcp, listen, ..Beginning::default() };
+        let len = self.at;
+        if len > 32 {
+            return Some(beginning);
+        }
+        let mask = [0, 8, 16, 24].map(|from| first(len.saturating_sub(from)));
+        let bytes = [0, 8, 16, 24].map(|at| self.word_at(at) & first(len.saturating_sub(at)));
+        Some(Beginning { bytes, mask, len, ..beginning })
+    }
+
+    /// Moves behind the beginning of the row when it is that of an earlier one.
+    #[inline]
+    fn begins_as(&mut self, known: &Beginning) -> bool {
+        let [a, b, c, d] = [0, 8, 16, 24].map(|at| self.word_at(at));
+        let ([e, f, g, h], [k, l, m, n]) = (known.bytes, known.mask);
+        let same =
+            known.len > 0 && ((a & k) ^ e) | ((b & l) ^ f) | ((c & m) ^ g) | ((d & n) ^ h) == 0;
+        if same {
+            self.at = known.len;
+        }
+        same
     }
 }
 
-/// Reads the row that begins at `start`, if it is a clean one and nothing on the next line can belong
-/// to it. Its users are added to `builder`, which forgets them when this is `None`.
-#[inline]
-pub(super) fn row(
-    bytes: &[u8],
-    start: usize,
-    hint: &mut Hint,
-    builder: &mut Builder,
-) -> Option<Fast> {
-    let found = read(bytes, start, hint, builder);
-    if found.is_none() {
-        builder.forget_owners();
-    }
-    found
+/// Reads clean rows of a text.
+pub(super) struct Rows<'a> {
+    bytes: &'a [u8],
+    /// The beginnings of the last row of TCP (or without a netid) and of UDP.
+    known: [Beginning; 2],
+    /// The end of the text, where it is shorter than a window, with zeros behind it; and where it starts.
+    tail: [u8; 2 * WINDOW],
+    tail_start: usize,
 }
 
-#[inline]
-fn read(bytes: &[u8], start: usize, hint: &mut Hint, builder: &mut Builder) -> Option<Fast> {
-    let mut cursor = Cursor { bytes, at: start };
-    if !hint.takes(&mut cursor) {
-        *hint = beginning(&mut cursor)?;
+impl<'a> Rows<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        let known = [Beginning::default(); 2];
+        Self { bytes, known, tail: [0; 2 * WINDOW], tail_start: usize::MAX }
     }
-    let Hint { tcp, listen, .. } = *hint;
-    cursor.skip_blanks();
-    let host_start = cursor.at;
-    let host = cursor.host()?;
-    let host_at = host_start..cursor.at;
-    let zone = cursor.zone()?;
-    cursor.eat(b":")?;
-    let port_start = cursor.at;
-    let port = u16::try_from(cursor.number()?).ok()?;
-    let port_at = port_start..cursor.at;
-    cursor.blanks()?;
-    let peer = cursor.peer()?;
-    let mut end = cursor.at;
-    cursor.skip_blanks();
-    let mut users = false;
-    if cursor.peek() == Some(b'u') && cursor.at > end {
-        cursor.users(builder)?;
-        users = true;
-        end = cursor.at;
+
+    /// Reads the row that begins at `start`, if it is a clean one and nothing on the next line can belong
+    /// to it. Its users are added to `builder`, which forgets them when this is `None`.
+    #[inline]
+    pub(super) fn row(&mut self, start: usize, builder: &mut Builder) -> Option<Fast> {
+        let found = self.read(start, builder);
+        if found.is_none() {
+            builder.forget_owners();
+        }
+        found
+    }
+
+    #[inline]
+    fn read(&mut self, start: usize, builder: &mut Builder) -> Option<Fast> {
+        let rest = self.bytes.get(start..)?;
+        let window = match rest.first_chunk::<WINDOW>() {
+            Some(window) => window,
+            None => {
+                if start < self.tail_start {
+                    self.tail_start = start;
+                    self.tail.get_mut(..rest.len())?.copy_from_slice(rest);
+                    self.tail.get_mut(rest.len()..)?.fill(0);
+                }
+                self.tail.get(start - self.tail_start..)?.first_chunk::<WINDOW>()?
+            }
+        };
+        let mut cursor = Cursor { window, at: 0, start: to_u32(start) };
+        let [other, udp] = &mut self.known;
+        let known = if cursor.peek() == b'u' { udp } else { other };
+        let (tcp, listen) = match cursor.begins_as(known) {
+            true => (known.tcp, known.listen),
+            false => {
+                *known = cursor.beginning()?;
+                (known.tcp, known.listen)
+            }
+        };
+        let (_, len @ 1..8) = digits(cursor.word()) else { return None };
+        cursor.at += len;
+        cursor.eat(b' ')?;
         cursor.skip_blanks();
+        let address = cursor.at;
+        let host = cursor.host()?;
+        let zone = cursor.zone()?;
+        let address_at = cursor.since(address);
+        cursor.eat(b':')?;
+        let digits = cursor.at;
+        let port = u16::try_from(cursor.number()?).ok()?;
+        let port_at = cursor.since(digits);
+        cursor.eat(b' ')?;
+        cursor.skip_blanks();
+        let peer = cursor.peer()?;
+        let mut at = cursor.since(0);
+        let mut users = false;
+        if cursor.peek() == b' ' {
+            cursor.skip_blanks();
+            if cursor.peek() == b'u' {
+                cursor.users(builder)?;
+                users = true;
+                at = cursor.since(0);
+                if cursor.peek() == b' ' {
+                    cursor.skip_blanks();
+                }
+            }
+        }
+        if cursor.peek() == b'\r' {
+            cursor.at += 1;
+        }
+        cursor.eat(b'\n')?;
+        let len = cursor.at;
+        if len > REACH || len > rest.len() {
+            return None;
+        }
+        let next = start + len;
+        let alone = len == rest.len() || is_no_continuation(&cursor.word().to_le_bytes());
+        alone.then_some(Fast {
+            tcp,
+            listen,
+            host,
+            address_at,
+            zone,
+            port,
+            port_at,
+            peer,
+            users,
+            at,
+            next,
+        })
     }
-    if cursor.peek() == Some(b'\r') {
-        cursor.at += 1;
-    }
-    cursor.eat(b"\n")?;
-    let next = cursor.at;
-    stands_alone(bytes.get(next..).unwrap_or_default()).then_some(())?;
-    Some(Fast { tcp, listen, host, host_at, zone, port, port_at, peer, users, end, next })
-}
-
-/// Netid, state and queues, with one blank behind them.
-#[inline]
-fn beginning(cursor: &mut Cursor<'_>) -> Option<Hint> {
-    let start = cursor.at;
-    let tcp = match cursor.peek()? {
-        b't' => cursor.eat(b"tcp ").map(|()| Some(true))?,
-        b'u' => cursor.eat(b"udp ").map(|()| Some(false))?,
-        b'L' => None,
-        _ => return None,
-    };
-    cursor.skip_blanks();
-    let listen = match cursor.peek()? {
-        b'L' => cursor.eat(b"LISTEN ").map(|()| true)?,
-        _ => cursor.eat(b"UNCONN ").map(|()| false)?,
-    };
-    cursor.skip_blanks();
-    cursor.number()?;
-    cursor.blanks()?;
-    cursor.number()?;
-    cursor.eat(b" ")?;
-    Some(Hint { start, len: cursor.at - start, tcp, listen })
 }
 
 /// Whether what follows a row cannot belong to it: the text ends, or a line begins that is no
 /// continuation. What is doubtful is left to the exact reader.
-#[inline]
 pub(super) fn stands_alone(rest: &[u8]) -> bool {
-    match rest {
-        [] | [b'\n' | b'L' | b'U' | b'E' | b'N' | b'S' | b'R' | b'[' | b'$' | b'r', ..] => true,
+    rest.is_empty() || is_no_continuation(rest)
+}
+
+#[inline]
+fn is_no_continuation(line: &[u8]) -> bool {
+    match line {
+        [b'\n' | b'L' | b'U' | b'E' | b'N' | b'S' | b'R' | b'[' | b'$' | b'r', ..] => true,
         [b'u', second, ..] => *second == b'd' || *second == b'_',
         [b't', second, third, ..] => (*second, *third) == (b'c', b'p'),
         _ => false,

@@ -33,7 +33,8 @@ pub(super) fn matches(text: &str) -> Match {
     if !text.trim_start().starts_with(['N', 'S', 'R', 'L']) || text.len() > 4096 {
         return Match::No;
     }
-    let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let mut squeezed = String::with_capacity(text.len());
+    squeezed.extend(text.split_whitespace());
     let mut rest = squeezed.as_str();
     let mut columns = Columns::default();
     let mut words = 0;

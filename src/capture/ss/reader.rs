@@ -173,8 +173,8 @@ impl<'t, 'a> Reader<'t, 'a> {
         let bytes = self.text.as_bytes();
         let mut at = start;
         let mut signs = self.signs;
-        let mut hint = fast::Hint::default();
-        while let Some(found) = fast::row(bytes, at, &mut hint, builder) {
+        let mut rows = fast::Rows::new(bytes);
+        while let Some(found) = rows.row(at, builder) {
             let transport = match (found.tcp, found.listen) {
                 (Some(true), true) if tcp => Transport::Tcp,
                 (Some(false), false) if udp => Transport::Udp,
@@ -184,7 +184,7 @@ impl<'t, 'a> Reader<'t, 'a> {
                     break;
                 }
             };
-            commit(&found, transport, at, table, &mut signs, self.netns, builder);
+            commit(&found, transport, table, &mut signs, self.netns, builder);
             at = found.next;
         }
         self.signs = signs;
@@ -962,7 +962,6 @@ impl<'t, 'a> Reader<'t, 'a> {
 fn commit(
     found: &Fast,
     transport: Transport,
-    start: usize,
     table: &mut Table,
     signs: &mut Signs,
     netns: Option<Text>,
@@ -976,7 +975,7 @@ fn commit(
         table.hidden = true;
     }
     see(&mut table.seen, found.host, transport);
-    let mut socket = Socket::new(transport, builder.source(), At::new(start..found.end));
+    let mut socket = Socket::new(transport, builder.source(), found.at);
     socket.address = match found.host {
         Host::Ip(ip, _) => Address::Ip(ip),
         Host::Star | Host::Name => Address::Star,
@@ -986,13 +985,11 @@ fn commit(
         socket.transport_inferred = true;
         table.seen.stream = true;
     }
-    let mut address_end = found.host_at.end;
-    if let Some(zone) = &found.zone {
-        socket.device = Device::Named(builder.text(At::new(zone.clone())));
-        address_end = zone.end;
+    if let Some(zone) = found.zone {
+        socket.device = Device::Named(builder.text(zone));
     }
-    socket.address_at = At::new(found.host_at.start..address_end);
-    socket.port_at = At::new(found.port_at.clone());
+    socket.address_at = found.address_at;
+    socket.port_at = found.port_at;
     if found.users {
         socket.owners_missing = None;
     }
