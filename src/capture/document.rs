@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::json::{self, Broken};
 use super::tree::{Kind, Tree, Value};
-use super::{Capture, CaptureIssue, FORMATS, IssueKind, transcript};
+use super::{Capture, CaptureIssue, IssueKind, lines, transcript};
 use crate::address::{self, HostText};
 use crate::snapshot::{
     Address, At, Builder, Coverage, Details, Device, Owner, OwnerDetails, Port, Socket, Text,
@@ -97,8 +97,7 @@ impl Document {
     pub(super) fn has_tables(&self) -> bool {
         let json = || self.json();
         let foreign = |(at, line): Line<'_>| {
-            json().is_none_or(|json| json.outside(self.text(), at))
-                && FORMATS.iter().any(|format| format.header(line).is_some())
+            json().is_none_or(|json| json.outside(self.text(), at)) && lines::header(line).is_some()
         };
         *self.tables.get_or_init(|| self.lines().any(foreign))
     }
@@ -106,8 +105,7 @@ impl Document {
     /// Whether the text begins as a table of a format that reads lines, and holds no JSON: then it is a
     /// transcript, and no format needs to look for signs of its documents in all of it.
     pub(super) fn begins_as_table(&self) -> bool {
-        let header =
-            |(_, line): Line<'_>| FORMATS.iter().any(|format| format.header(line).is_some());
+        let header = |(_, line): Line<'_>| lines::header(line).is_some();
         memchr::memchr(b'{', self.text().as_bytes()).is_none()
             && self.lines().take(TABLE_LINES).any(header)
     }

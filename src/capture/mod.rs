@@ -13,6 +13,7 @@ pub mod inspec;
 mod issue;
 pub mod jc;
 pub mod json;
+mod lines;
 pub mod lsof;
 pub mod lynis;
 pub mod masscan;
@@ -45,6 +46,7 @@ pub use issue::{CaptureIssue, IssueKind, Severity};
 pub use transcript::{Known, Line, LineRange, Prompt, Transcript};
 
 use self::command::Invocation;
+use self::lines::Sign;
 use crate::snapshot::{Coverage, Snapshot};
 use crate::source::{SourceFile, SourceId, Span};
 use crate::truth::Missing;
@@ -348,6 +350,7 @@ const HEAD_LINES: usize = 64;
 /// by the first row.
 fn detect(transcript: &Transcript) -> Option<(&'static dyn CaptureFormat, String)> {
     let text = transcript.source().text();
+    let number = |range: LineRange| transcript.source().line(range.start);
     let mut rows: Option<(&'static dyn CaptureFormat, String)> = None;
     let mut seen = 0;
     for range in transcript.lines_from(transcript.position()) {
@@ -355,20 +358,15 @@ fn detect(transcript: &Transcript) -> Option<(&'static dyn CaptureFormat, String
         if line.trim().is_empty() {
             continue;
         }
-        for format in FORMATS {
-            if let Some(why) = format.header(line) {
-                if rows.is_none() {
-                    let number = transcript.source().line(range.start);
-                    return Some((*format, format!("line {number}: {why}")));
-                }
-                return rows;
-            }
-            if rows.is_none()
-                && let Some(why) = format.row(line)
-            {
-                let number = transcript.source().line(range.start);
-                rows = Some((*format, format!("line {number}: {why}; no header before it")));
-            }
+        let header = lines::header(line);
+        let before = |row: &Sign| header.is_none_or(|header| row.order < header.order);
+        if rows.is_none()
+            && let Some(Sign { format, why, .. }) = lines::row(line).filter(before)
+        {
+            rows = Some((format, format!("line {}: {why}; no header before it", number(range))));
+        }
+        if let Some(Sign { format, why, .. }) = header {
+            return rows.or_else(|| Some((format, format!("line {}: {why}", number(range)))));
         }
         seen += 1;
         if seen >= HEAD_LINES && rows.is_some() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::command::Invocation;
 use super::seen::Seen;
-use super::{CaptureFormat, FORMATS, IssueKind, Known, Line, LineRange, Transcript};
+use super::{CaptureFormat, IssueKind, Known, Line, LineRange, Transcript, lines};
 use crate::services;
 use crate::snapshot::{Cell, Coverage, Family, Port, Transport};
 use crate::source::SourceFile;
@@ -218,7 +218,7 @@ impl Tables<'_> {
     fn unknown(&mut self, rows: &mut dyn Rows, line: LineRange) {
         let text = self.text(line).trim().to_owned();
         let rowlike = rows.is_rowlike(&text);
-        let strange = FORMATS.iter().any(|format| format.row(&text).is_some());
+        let strange = lines::row(&text).is_some();
         match self.place {
             Place::Table if !line.terminated => {
                 self.spoil(Missing::CutOff);

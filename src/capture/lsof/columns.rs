@@ -249,5 +249,5 @@ impl Reader<'_> {
 
 /// Whether a line outside of a table is a row of another format, whose reader is not told of it.
 fn strange(text: &str) -> bool {
-    crate::capture::FORMATS.iter().any(|format| format.row(text).is_some())
+    crate::capture::lines::row(text).is_some()
 }

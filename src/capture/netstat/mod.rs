@@ -1014,8 +1014,7 @@ impl Reader<'_> {
             self.heading = Some(heading);
             return;
         }
-        let strange = self.place != Place::Table
-            && super::FORMATS.iter().any(|format| format.row(trimmed).is_some());
+        let strange = self.place != Place::Table && super::lines::row(trimmed).is_some();
         match self.place {
             // No reader is told of such a row before its header, so it would be lost.
             _ if strange => self.unread(line, "this row stands outside of a table of its format"),

@@ -394,7 +394,7 @@ impl Reader<'_> {
             return self.other(line, "");
         }
         let text = self.source.slice(line.start..line.end);
-        let foreign = crate::capture::FORMATS.iter().any(|format| format.header(text).is_some());
+        let foreign = crate::capture::lines::header(text).is_some();
         match foreign {
             true => None,
             false => Some(line.next),

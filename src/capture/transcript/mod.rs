@@ -21,7 +21,7 @@ use self::words::{
 };
 pub(super) use self::words::{netns_marker, other_output};
 use super::command::{self, Invocation};
-use super::{Capture, CaptureFormat, CaptureIssue, FORMATS, IssueKind};
+use super::{Capture, CaptureFormat, CaptureIssue, FORMATS, IssueKind, lines};
 use crate::snapshot::{Builder, Cell, Coverage, Text};
 use crate::source::{SourceFile, Span};
 use crate::truth::Missing;
@@ -451,10 +451,7 @@ impl Transcript {
         if other_output(trimmed).is_some() {
             return Line::OtherOutput;
         }
-        let foreign = |other: &&&dyn CaptureFormat| {
-            Some(other.name()) != format.map(CaptureFormat::name) && other.header(line).is_some()
-        };
-        match FORMATS.iter().any(|other| foreign(&other)) {
+        match lines::is_header_of_another(line, format) {
             true => Line::OtherFormat,
             false => Line::Unknown,
         }
@@ -541,7 +538,7 @@ impl Transcript {
         if host.is_some_and(|host| self.host(host, false) == Line::OtherHost) {
             return Some(Line::OtherHost);
         }
-        if FORMATS.iter().any(|format| format.row(&typed).is_some()) {
+        if lines::row(&typed).is_some() {
             self.issue(
                 IssueKind::RowUnread,
                 range.start..range.end,
