@@ -8,44 +8,84 @@ use std::collections::HashMap;
 use crate::policy::{Facts, Policy};
 use crate::snapshot::{NameKind, Socket};
 
-/// Fewer rules than these are asked outright.
-const FEW: usize = 16;
-
 /// How many names are remembered: evidence may have any number of them.
 const NAMES: usize = 1024;
+
+/// How many of them are found without a look-up; a power of two.
+const RECENT: usize = 16;
+
+/// A process by its name, and what the name is.
+type Named<'s> = (&'s str, NameKind);
 
 /// The rules without a port that can match a socket.
 pub(super) struct Residual<'p, 's> {
     policy: &'p Policy,
-    /// By the name of the first process that holds a socket.
-    known: HashMap<(&'s str, NameKind), Vec<u32>>,
+    /// Whether any of them names a process.
+    by_name: bool,
+    /// Which of [`Residual::lists`] is that of a process, the first one that holds a socket.
+    known: HashMap<Named<'s>, usize>,
+    recent: [Option<(Named<'s>, usize)>; RECENT],
+    /// Rules that a name leaves, ascending.
+    lists: Vec<Vec<u32>>,
 }
 
 impl<'p, 's> Residual<'p, 's> {
     pub(super) fn new(policy: &'p Policy) -> Self {
-        Self { policy, known: HashMap::new() }
+        let mut rules = policy.index.residual().iter();
+        let by_name = rules.any(|&number| {
+            policy.rules.get(number as usize).is_some_and(|rule| rule.matches.asks(&["process"]))
+        });
+        Self { policy, by_name, known: HashMap::new(), recent: [None; RECENT], lists: Vec::new() }
     }
 
     /// The rules to ask about a socket, ascending: all but those that are false of it for the name of a
     /// process that holds it.
+    #[inline]
     pub(super) fn of(&mut self, socket: &Socket, facts: &Facts<'s>) -> &[u32] {
         let all = self.policy.index.residual();
         // With owners that are missing, what a condition on them comes to is theirs to say.
-        if all.len() < FEW || socket.owners_missing.is_some() {
+        if !self.by_name || socket.owners_missing.is_some() {
             return all;
         }
         let Some(owner) = facts.snapshot.owners(socket).first() else { return all };
         let Some(name) = owner.name else { return all };
-        let key = (facts.snapshot.text(name), owner.kind);
-        if self.known.len() >= NAMES && !self.known.contains_key(&key) {
-            return all;
+        let named = (facts.snapshot.text(name), owner.kind);
+        match self.list(named) {
+            Some(list) => self.lists.get(list).map_or(all, Vec::as_slice),
+            None => all,
         }
-        let Self { policy, known } = self;
-        known.entry(key).or_insert_with(|| {
-            let rule = |number: u32| policy.rules.get(number as usize);
-            let out = |number| rule(number).is_some_and(|rule| rule.matches.excludes(key.0, key.1));
-            all.iter().copied().filter(|&number| !out(number)).collect()
-        })
+    }
+
+    /// Which list is that of a process; `None` when no more are remembered.
+    #[inline]
+    fn list(&mut self, named: Named<'s>) -> Option<usize> {
+        let name = named.0.as_bytes();
+        let slot = usize::from(name.first().copied().unwrap_or_default()) + 3 * name.len();
+        if let Some(Some((known, list))) = self.recent.get(slot % RECENT)
+            && *known == named
+        {
+            return Some(*list);
+        }
+        let list = self.look_up(named)?;
+        if let Some(recent) = self.recent.get_mut(slot % RECENT) {
+            *recent = Some((named, list));
+        }
+        Some(list)
+    }
+
+    fn look_up(&mut self, named: Named<'s>) -> Option<usize> {
+        if let Some(list) = self.known.get(&named) {
+            return Some(*list);
+        }
+        if self.lists.len() >= NAMES {
+            return None;
+        }
+        let rule = |number: u32| self.policy.rules.get(number as usize);
+        let out = |number| rule(number).is_some_and(|rule| rule.matches.excludes(named.0, named.1));
+        let all = self.policy.index.residual().iter().copied();
+        self.lists.push(all.filter(|&number| !out(number)).collect());
+        self.known.insert(named, self.lists.len() - 1);
+        Some(self.lists.len() - 1)
     }
 }
 
@@ -53,7 +93,6 @@ impl<'p, 's> Residual<'p, 's> {
 mod tests {
     use std::sync::Arc;
 
-    use super::FEW;
     use crate::audit::{Verdict, audit};
     use crate::capture::{Options, read};
     use crate::policy::load;
@@ -100,7 +139,17 @@ mod tests {
             udp   UNCONN 0 0 0.0.0.0:2049 0.0.0.0:*\n\
             tcp   LISTEN 0 128 127.0.0.1:9 0.0.0.0:* users:((\"\",pid=5,fd=3))\n";
         let rules = rules();
-        assert!(rules.len() > FEW);
+        let mut evidence = evidence.to_owned();
+        // More processes than are remembered, each twice.
+        for port in 0..2 * (super::NAMES + 100) {
+            let name = ["p", "ngin", "java", "sshd-"][port % 4];
+            let number = port / 2;
+            evidence.push_str(&format!(
+                "tcp   LISTEN 0 128 127.0.0.1:{} 0.0.0.0:* users:((\"{name}{number}\",pid=9,fd=3))\n",
+                port + 1000
+            ));
+        }
+        let evidence = evidence.as_str();
         let together = verdicts(&rules.concat(), evidence);
         let alone: Vec<_> = rules.iter().flat_map(|rule| verdicts(rule, evidence)).collect();
         assert_eq!(together, alone);
