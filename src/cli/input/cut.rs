@@ -194,8 +194,8 @@ impl Cut {
             return;
         }
         let (mut path, mut name, mut bytes) = (item.path.to_owned(), item.name.to_owned(), piece);
+        let end = memchr::memchr(b'\n', piece).unwrap_or(piece.len());
         if self == Self::Files
-            && let Some(end) = memchr::memchr(b'\n', piece)
             && let Some(file) = marker(piece.get(..end).unwrap_or_default().trim_ascii_end())
         {
             path = file.trim_start_matches('/').to_owned();
@@ -227,4 +227,113 @@ fn marker(line: &[u8]) -> Option<&str> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let name = line.strip_prefix(b"==> ")?.strip_suffix(b" <==")?;
     std::str::from_utf8(name).ok().filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits;
+    use super::*;
+    use crate::evidence::Evidence;
+
+    /// A text that comes in small pieces.
+    struct Drip<'a>(&'a [u8], usize);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let len = self.0.len().min(buffer.len()).min(self.1);
+            let (now, later) = self.0.split_at(len);
+            buffer[..len].copy_from_slice(now);
+            self.0 = later;
+            Ok(len)
+        }
+    }
+
+    type Piece = (String, usize, Vec<u8>);
+
+    /// What comes out when `head` bytes are known and the rest comes `step` bytes at a time.
+    fn cut(text: &[u8], head: usize, step: usize) -> Vec<Piece> {
+        let mut found: Vec<Evidence> = Vec::new();
+        let mut sink = Sink {
+            each: &mut |evidence| found.push(evidence),
+            error: &mut |error| panic!("{}", error.message()),
+            note: &mut |_| {},
+        };
+        let (known, rest) = text.split_at(head.min(text.len()));
+        let way = Cut::of(known).expect("a stream");
+        let item = Item { name: "s", path: "s", modified: None, depth: 0, most: limits::MEMBER };
+        let mut beside = Gather::named();
+        way.read(item, known.to_vec(), &mut Drip(rest, step), &mut beside, &mut sink).unwrap();
+        super::super::finish(beside, &mut sink);
+        let texts = found.into_iter().flat_map(|evidence| evidence.texts);
+        texts.map(|text| (text.name, text.lines_before, text.bytes)).collect()
+    }
+
+    /// The same, line by line: the first lines of pieces are those of which `begins` says so.
+    fn lines(text: &[u8], begins: impl Fn(&[u8], &[u8]) -> bool) -> Vec<(usize, Vec<u8>)> {
+        let mut pieces: Vec<(usize, Vec<u8>)> = Vec::new();
+        for (number, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            match pieces.last_mut() {
+                Some((_, piece)) if !begins(piece, line) => piece.extend(line),
+                _ => pieces.push((number, line.to_vec())),
+            }
+        }
+        pieces
+    }
+
+    #[test]
+    fn files_are_cut_at_their_names_however_they_come() {
+        let mut text = Vec::new();
+        for number in 0..60 {
+            let end = if number % 5 == 0 { "\r\n" } else { "\n" };
+            text.extend(format!("==> host{number} <=={end}").bytes());
+            for row in 0..number * number {
+                text.extend(format!("tcp LISTEN 0 {row} 0.0.0.0:{row} 0.0.0.0:*{end}").bytes());
+            }
+            // None of these begins a file: no blank line before it, no end, another beginning.
+            text.extend(format!("==> no <=={end}{end}==> no{end}{end}=> no <=={end}").bytes());
+            if number % 7 == 0 {
+                text.extend(format!("{end}==> {} <=={end}", "x".repeat(MARKER)).bytes());
+            }
+            text.extend(end.bytes());
+        }
+        text.extend(b"==> last <==");
+        assert!(text.len() > 4 * WINDOW);
+        let wanted = lines(&text, |before, line| {
+            let blank = before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n");
+            blank && line.len() <= MARKER && marker(line.trim_ascii_end()).is_some()
+        });
+        assert_eq!(wanted.len(), 61);
+        for (head, step) in [(16_384, 65_536), (20, 1_000), (300, 77), (16, WINDOW)] {
+            let found = cut(&text, head, step);
+            assert_eq!(found.len(), wanted.len(), "{head} {step}");
+            for (found, (number, wanted)) in found.iter().zip(&wanted) {
+                let first = wanted.split_inclusive(|&byte| byte == b'\n').next().unwrap();
+                let mut bytes = wanted[first.len()..].to_vec();
+                if bytes.ends_with(b"\n\n") {
+                    bytes.pop();
+                }
+                let name = format!("s:{}", marker(first.trim_ascii_end()).unwrap());
+                assert_eq!((&found.0, found.1), (&name, number + 1));
+                assert!(found.2 == bytes, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn documents_are_cut_where_lines_begin_with_a_brace() {
+        let mut text = Vec::new();
+        for number in 0..3_000 {
+            text.extend(format!("{{\"host\": \"h{number}\",").bytes());
+            text.extend(
+                if number % 3 == 0 { "\n \"x\": {}\n}\n" } else { "\"x\": [{}]}\n" }.bytes(),
+            );
+        }
+        let wanted = lines(&text, |_, line| line.starts_with(b"{"));
+        assert_eq!(wanted.len(), 3_000);
+        for (head, step) in [(16_384, 65_536), (20, 1), (300, 1_001)] {
+            let found = cut(&text, head, step);
+            let found: Vec<_> = found.into_iter().map(|(_, line, bytes)| (line, bytes)).collect();
+            assert!(found == wanted, "{head} {step}");
+        }
+    }
 }
