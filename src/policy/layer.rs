@@ -91,18 +91,25 @@ impl Opened<'_> {
         if let Some(entry) = root.take("sets") {
             read_sets(entry.value, reading);
         }
-        for table in tables(&mut root, "rule", reading) {
-            let rule = read_rule(table, &mut layer.ids, number, reading);
-            layer.rules.extend(rule);
-        }
-        for table in tables(&mut root, "override", reading) {
-            layer.overrides.extend(read_override(table, reading));
-        }
-        for table in tables(&mut root, "waiver", reading) {
-            layer.waivers.extend(waiver::read(table, number, reading));
-        }
+        layer.add(&mut root, number, reading);
         root.finish(reading, "a policy");
         layer
+    }
+}
+
+impl Layer {
+    /// Adds the rules, overrides and waivers of a table; `number` is the file's place in the load order.
+    pub(super) fn add(&mut self, root: &mut Table<'_>, number: usize, reading: &mut Reading) {
+        for table in tables(root, "rule", reading) {
+            let rule = read_rule(table, &mut self.ids, number, reading);
+            self.rules.extend(rule);
+        }
+        for table in tables(root, "override", reading) {
+            self.overrides.extend(read_override(table, reading));
+        }
+        for table in tables(root, "waiver", reading) {
+            self.waivers.extend(waiver::read(table, number, reading));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! From texts to a [`Policy`]: files, what they extend, and what they change.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use toml::de::DeTable;
 use super::error::{PolicyError, PolicyErrorKind, suggestion};
 use super::index::PortIndex;
 use super::layer::{self, Layer, Override};
-use super::value::{Globs, Reading, Sets};
-use super::{Policy, PolicyFile, Reach, Rule, packs};
+use super::value::{Globs, Reading, Sets, Table};
+use super::{Policy, PolicyFile, Reach, Rule, packs, pieces};
 use crate::source::{SourceFile, SourceId, SourceMap, Span};
 
 /// What came of loading.
@@ -81,16 +82,45 @@ pub fn load(files: Vec<Arc<SourceFile>>) -> Loaded {
 /// name of their policy: `baseline/telnet`.
 #[must_use]
 pub fn load_with(files: Vec<Arc<SourceFile>>, library: &dyn Library) -> Loaded {
-    let mut loader = Loader::new(library);
-    for file in files {
-        let key = library.key(&file);
-        loader.file(file, key, false, &[]);
+    let library = Remembering { library, known: RefCell::default() };
+    let by_rule = Loader::load(&files, &library, true);
+    match by_rule.is_doubtful {
+        true => Loader::load(&files, &library, false).finish(),
+        false => by_rule.finish(),
     }
-    loader.finish()
+}
+
+/// A library that is asked for each file once: a text that is read again is the same text.
+struct Remembering<'a> {
+    library: &'a dyn Library,
+    /// What was asked for, by which file, and what came of it.
+    known: RefCell<BTreeMap<(String, String), FileOfLibrary>>,
+}
+
+type FileOfLibrary = Result<(String, Arc<SourceFile>), String>;
+
+impl Library for Remembering<'_> {
+    fn file(&self, name: &str, from: &SourceFile) -> FileOfLibrary {
+        let asked = (name.to_owned(), from.name().to_owned());
+        let known = self.known.borrow().get(&asked).cloned();
+        known.unwrap_or_else(|| {
+            let found = self.library.file(name, from);
+            self.known.borrow_mut().insert(asked, found.clone());
+            found
+        })
+    }
+
+    fn key(&self, file: &SourceFile) -> String {
+        self.library.key(file)
+    }
 }
 
 struct Loader<'a> {
     library: &'a dyn Library,
+    /// Texts are read rule by rule.
+    by_rule: bool,
+    /// A text cannot be read rule by rule: what was loaded may be wrong.
+    is_doubtful: bool,
     sources: SourceMap,
     errors: Vec<PolicyError>,
     sets: Sets,
@@ -111,9 +141,21 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    fn new(library: &'a dyn Library) -> Self {
+    /// Loads files in order. What comes of it counts unless it is doubtful, which it is not where texts are
+    /// read whole.
+    fn load(files: &[Arc<SourceFile>], library: &'a dyn Library, by_rule: bool) -> Self {
+        let mut loader = Self::new(library, by_rule);
+        for file in files {
+            loader.file(Arc::clone(file), library.key(file), false, &[]);
+        }
+        loader
+    }
+
+    fn new(library: &'a dyn Library, by_rule: bool) -> Self {
         Self {
             library,
+            by_rule,
+            is_doubtful: false,
             sources: SourceMap::default(),
             errors: Vec::new(),
             sets: Sets::default(),
@@ -149,7 +191,13 @@ impl<'a> Loader<'a> {
         self.extended.push(Vec::new());
         let source = self.sources.add(Arc::clone(&file));
         let mut reading = Reading::new(source);
-        let (tree, faults) = DeTable::parse_recoverable(file.text());
+        let mut pieces = pieces::cut(file.text(), self.by_rule).peekable();
+        let first = pieces.next().unwrap_or_default();
+        let (tree, faults) = DeTable::parse_recoverable(first.text);
+        self.is_doubtful |= !faults.is_empty() && pieces.peek().is_some();
+        if self.is_doubtful {
+            return number;
+        }
         let mut broken = Vec::new();
         for fault in faults {
             let at = fault.span().unwrap_or_default();
@@ -176,6 +224,18 @@ impl<'a> Loader<'a> {
         self.open.retain(|(open, at)| at.is_some() || *open != key);
         reading.sets = std::mem::take(&mut self.sets);
         let mut layer = opened.read(number, &mut reading);
+        for piece in pieces {
+            match DeTable::parse(piece.text) {
+                Ok(added) if pieces::only_adds(added.get_ref(), tree.get_ref()) => {
+                    reading.base = piece.start;
+                    layer.add(&mut Table::new(added.get_ref(), added.span()), number, &mut reading);
+                }
+                _ => {
+                    self.is_doubtful = true;
+                    return number;
+                }
+            }
+        }
         self.sets = std::mem::take(&mut reading.sets);
         if !broken.is_empty() {
             reading.errors.retain(|error| is_sure(error, &file, &broken));
@@ -463,6 +523,154 @@ fn check_repeats(rules: &[Rule], sources: &SourceMap, errors: &mut Vec<PolicyErr
             None => {
                 seen.insert(key, rule);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a text, in every detail, read rule by rule and whole; the first is `None` where it is
+    /// doubtful.
+    fn both(text: &str) -> (Option<String>, String) {
+        let files = [Arc::new(SourceFile::new("policies/p.toml", text))];
+        let by_rule = Loader::load(&files, &Packs, true);
+        let by_rule = (!by_rule.is_doubtful).then(|| format!("{:?}", by_rule.finish()));
+        (by_rule, format!("{:?}", Loader::load(&files, &Packs, false).finish()))
+    }
+
+    /// Policies of the project, with faults and without, and some in other ways of writing.
+    fn policies() -> Vec<String> {
+        let mut texts: Vec<String> = packs::PACKS.iter().map(|pack| pack.text.to_owned()).collect();
+        for folder in ["examples", "tests/fixtures/policies/bad", "benches", "tests/reports"] {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let mut paths: Vec<_> =
+                std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+            paths.sort();
+            paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+            #[expect(clippy::disallowed_methods, reason = "fixtures")]
+            texts.extend(paths.iter().map(|path| std::fs::read_to_string(path).unwrap()));
+        }
+        texts.extend(
+            [
+                "[policy]\nextends = \"builtin:baseline\"\n[[rule]]\nid = \"a\"\nforbid = true\n\
+                 [[override]]\nrule = \"baseline/telnet\"\nseverity = \"note\"\nreason = \"r\"\n\
+                 [[rule]]\nid = \"b\"\nforbid = true\n[rule.match]\nport = 1\n[[rule.match.any]]\nuid = 0\n",
+                "version = 1\r\n[sets.ports]\r\nweb = [80, 443]\r\n[[rule]]\r\nid = 'a'\r\n\
+                 match.port = '@web'\r\nrequire.bind = [\r\n  'loopback', # here\r\n]\r\n[[rule]]\r\n\
+                 id = 'b'\r\nhelp = '''\r\n[[rule]]\r\n'''\r\nforbid = true\r\n",
+                "rule = []\n[[waiver]]\nrule = \"*\"\nmatch = { port = 1 }\nreason = \"r\"\nowner = \"o\"\n\
+                 expires = 2030-01-01\n[[rule]]\nid = \"\u{e9}\"\nsummary = \"\u{e9}\"\nforbid = true\n\
+                 [[rule]]\nid = \"b\"\nsummary = \"\u{1f600}\"\nexpect = { min = 1,\n max = 2 }\n\
+                 [[rule]]\nid = \"b\"\nallow = true\n[sets]\nports.x = [1]\n",
+            ]
+            .map(str::to_owned),
+        );
+        texts
+    }
+
+    /// Lines that change what stands before or behind them.
+    const LINES: [&str; 24] = [
+        "[[rule]]",
+        "[[rule]]",
+        "[[rule]] # again",
+        " [[rule]]",
+        "[[ rule ]]",
+        "[[rule]",
+        "[rule]",
+        "[rule.match]",
+        "[[rule.match.any]]",
+        "[[override]]",
+        "[[waiver]]",
+        "[waiver.match]",
+        "[policy]",
+        "[sets.ports]",
+        "[sets]",
+        "help = \"\"\"",
+        "\"\"\"",
+        "'''",
+        "tags = [",
+        "]",
+        "match = {",
+        "}",
+        "id = \"again\"",
+        "waiver = []",
+    ];
+
+    /// A number below `end`, and another one each time.
+    fn next(state: &mut u64, end: usize) -> usize {
+        *state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(*state >> 33).unwrap() % end.max(1)
+    }
+
+    /// The text with one to three lines changed: left out, doubled, moved, put in, cut, or with a character
+    /// more or less.
+    fn changed(text: &str, state: &mut u64) -> String {
+        let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+        for _ in 0..=next(state, 3) {
+            let at = next(state, lines.len());
+            let Some(line) = lines.get(at).cloned() else { break };
+            match next(state, 9) {
+                0 => drop(lines.remove(at)),
+                1 => lines.insert(at, line),
+                2 => {
+                    let other = next(state, lines.len());
+                    lines.swap(at, other);
+                }
+                3 | 4 => lines.insert(at, format!("{}\n", LINES[next(state, LINES.len())])),
+                5 => lines[at] = LINES[next(state, LINES.len())].to_owned(),
+                6 => lines[at] = line.chars().take(next(state, line.len())).collect(),
+                7 => {
+                    let quote = ["\"", "'", "[", "]", "{", "=", "#", "\\", "\r", "\n", "\0"];
+                    let (place, _) =
+                        line.char_indices().nth(next(state, line.len())).unwrap_or((0, ' '));
+                    lines[at].insert_str(place, quote[next(state, quote.len())]);
+                }
+                _ => lines[at] = line.replacen(['"', ']', '}', '\n'], "", 1),
+            }
+        }
+        lines.concat()
+    }
+
+    #[test]
+    fn rule_by_rule_a_policy_is_what_it_is_whole() {
+        let (mut state, mut sure, mut all) = (1, 0, 0);
+        for text in policies() {
+            // Long policies take long, and differ in more of the same.
+            let rounds = 6_000 / (text.len() + 400);
+            for round in 0..=rounds {
+                let text = if round == 0 { text.clone() } else { changed(&text, &mut state) };
+                let (by_rule, whole) = both(&text);
+                all += 1;
+                let Some(by_rule) = by_rule else { continue };
+                sure += 1;
+                assert!(by_rule == whole, "{text}\n--- by rule\n{by_rule}\n--- whole\n{whole}");
+            }
+        }
+        assert!(sure * 3 > all, "only {sure} of {all} texts could be read rule by rule");
+        assert!(sure < all);
+    }
+
+    #[test]
+    fn what_the_cutter_cannot_know_is_doubtful() {
+        let rule = "[[rule]]\nid = \"a\"\nforbid = true\n";
+        for (text, is_doubtful) in [
+            (format!("{rule}{rule}"), false),
+            (format!("[policy]\nname = \"n\"\n{rule}[[waiver]]\n{rule}[[waiver]]\n"), false),
+            (format!("{rule}[rule.match]\nport = 1\n{rule}"), false),
+            (format!("[policy]\ndescription = '''\n{rule}'''\n{rule}"), true),
+            (format!("{rule}tags = [\n{rule}]\n"), true),
+            (format!("rule = []\n{rule}"), true),
+            (format!("waiver = []\n{rule}[[waiver]]\n"), true),
+            (format!("{rule}[waiver]\n{rule}[waiver]\n"), true),
+            (format!("{rule}[[waiver]]\n{rule}[waiver.match]\nport = 1\n"), true),
+            (format!("{rule}[policy]\nname = \"n\"\n"), true),
+            (format!("{rule}[sets.ports]\nx = 1\n"), true),
+            (format!("{rule}x = \n"), true),
+        ] {
+            assert_eq!(both(&text).0.is_none(), is_doubtful, "{text}");
         }
     }
 }

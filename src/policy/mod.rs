@@ -11,6 +11,7 @@ pub mod index;
 mod layer;
 mod load;
 pub mod packs;
+mod pieces;
 pub mod value;
 mod waiver;
 

@@ -28,6 +28,8 @@ pub struct Sets {
 pub struct Reading {
     /// The file.
     pub source: SourceId,
+    /// Where in the file the text begins whose tree is read, in bytes: ranges count from there.
+    pub base: usize,
     /// What is wrong so far.
     pub errors: Vec<PolicyError>,
     /// The sets that values may name.
@@ -38,13 +40,13 @@ impl Reading {
     /// Starts reading a file.
     #[must_use]
     pub fn new(source: SourceId) -> Self {
-        Self { source, errors: Vec::new(), sets: Sets::default() }
+        Self { source, base: 0, errors: Vec::new(), sets: Sets::default() }
     }
 
-    /// A span of the file.
+    /// The span of a range in the tree that is read.
     #[must_use]
     pub fn span(&self, range: Range<usize>) -> Span {
-        Span::new(self.source, range)
+        Span::new(self.source, self.base + range.start..self.base + range.end)
     }
 
     /// Records an error.
