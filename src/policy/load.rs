@@ -4,12 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use toml::de::DeTable;
-
 use super::error::{PolicyError, PolicyErrorKind, suggestion};
 use super::index::PortIndex;
 use super::layer::{self, Layer, Override};
-use super::value::{Globs, Reading, Sets, Table};
+use super::value::{Globs, Quick, Reading, Sets, Table, Tree};
 use super::{Policy, PolicyFile, Reach, Rule, packs, pieces};
 use crate::source::{SourceFile, SourceId, SourceMap, Span};
 
@@ -193,7 +191,7 @@ impl<'a> Loader<'a> {
         let mut reading = Reading::new(source);
         let mut pieces = pieces::cut(file.text(), self.by_rule).peekable();
         let first = pieces.next().unwrap_or_default();
-        let (tree, faults) = DeTable::parse_recoverable(first.text);
+        let (tree, faults) = Tree::parse(first.text);
         self.is_doubtful |= !faults.is_empty() && pieces.peek().is_some();
         if self.is_doubtful {
             return number;
@@ -224,17 +222,18 @@ impl<'a> Loader<'a> {
         self.open.retain(|(open, at)| at.is_some() || *open != key);
         reading.sets = std::mem::take(&mut self.sets);
         let mut layer = opened.read(number, &mut reading);
+        let mut quick = Quick::default();
         for piece in pieces {
-            match DeTable::parse(piece.text) {
-                Ok(added) if pieces::only_adds(added.get_ref(), tree.get_ref()) => {
-                    reading.base = piece.start;
-                    layer.add(&mut Table::new(added.get_ref(), added.span()), number, &mut reading);
-                }
-                _ => {
-                    self.is_doubtful = true;
-                    return number;
-                }
+            let (added, faults) = match quick.parse(piece.text) {
+                Some(added) => (added, Vec::new()),
+                None => Tree::parse(piece.text),
+            };
+            if !faults.is_empty() || !pieces::only_adds(&added, &tree) {
+                self.is_doubtful = true;
+                return number;
             }
+            reading.base = piece.start;
+            layer.add(&mut Table::root(&added), number, &mut reading);
         }
         self.sets = std::mem::take(&mut reading.sets);
         if !broken.is_empty() {

@@ -7,7 +7,7 @@
 //! itself and [`only_adds`] to the others, the pieces say together what the text says. In all other cases the
 //! text is read whole.
 
-use toml::de::{DeTable, DeValue};
+use super::value::{Data, Tree};
 
 /// What begins a rule, at the beginning of a line.
 const RULE: &str = "[[rule]]";
@@ -44,11 +44,10 @@ pub(super) fn cut(text: &str, at_rules: bool) -> impl Iterator<Item = Piece<'_>>
 ///
 /// Its lists are lists of headers, since a piece behind the first begins with a header. A table below a list
 /// (`[rule.match]`) belongs to the last element before it: where that is in another piece, the key is no list.
-pub(super) fn only_adds(piece: &DeTable<'_>, first: &DeTable<'_>) -> bool {
-    piece.iter().all(|(key, value)| {
-        let name = key.get_ref().as_ref();
-        let is_list = LISTS.contains(&name) && matches!(value.get_ref(), DeValue::Array(_));
-        is_list && !first.contains_key(name)
+pub(super) fn only_adds(piece: &Tree<'_>, first: &Tree<'_>) -> bool {
+    piece.root.iter().all(|pair| {
+        let is_list = LISTS.contains(&&*pair.name) && matches!(pair.value.data, Data::Array(_));
+        is_list && first.get(&pair.name).is_none()
     })
 }
 

@@ -400,8 +400,7 @@ fn read_names<T>(
     from_name: impl Fn(&str) -> Option<T>,
     reading: &mut Reading,
 ) -> Option<Vec<T>> {
-    value.some_items(reading, key)?;
-    let texts = value.texts(reading, key)?;
+    let texts = value.some_texts(reading, key)?;
     let before = reading.errors.len();
     let mut names = Vec::new();
     for (text, range) in texts {

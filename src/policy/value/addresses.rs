@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::error::{PolicyErrorKind, suggestion};
-use super::{Reading, Value};
+use super::{Data, Reading, Value};
 use crate::address::{Scope, unmapped};
 
 /// Local addresses: a scope name, an address, a prefix, `"@set"`, or a list of these.
@@ -99,11 +99,11 @@ impl AddressSet {
         let mut set = Self::default();
         for item in items {
             let wanted = "a scope, an address, a prefix, a set or a list of these";
-            let toml::de::DeValue::String(text) = item.get() else {
+            let Data::String(text) = item.get() else {
                 item.wrong_type(reading, key, wanted);
                 continue;
             };
-            set.words.push(text.to_string());
+            set.words.push(text.clone().into_owned());
             set.read_text(text, item, reading);
         }
         (reading.errors.len() == before).then_some(set)

@@ -45,8 +45,7 @@ pub enum Name<'a> {
 impl Globs {
     /// Reads a string or a list of strings; every fault is recorded.
     pub fn read(value: Value<'_>, key: &str, reading: &mut Reading) -> Option<Self> {
-        value.some_items(reading, key)?;
-        let texts = value.texts(reading, key)?;
+        let texts = value.some_texts(reading, key)?;
         let before = reading.errors.len();
         let mut patterns = Vec::new();
         for (text, range) in texts {
