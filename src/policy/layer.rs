@@ -1,6 +1,7 @@
 //! One policy file, walked key by key and compiled on its own.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::condition::Condition;
 use super::error::{PolicyError, PolicyErrorKind, suggestion};
@@ -270,7 +271,8 @@ fn read_rule(
         let name = RULE_KEYS.iter().find(|key| **key == entry.name)?;
         Some((*name, reading.span(entry.range())))
     };
-    let keys = table.entries().filter_map(places).collect();
+    let mut keys = Vec::with_capacity(table.entries().len());
+    keys.extend(table.entries().filter_map(places));
     let severity = read_severity(&mut table, reading);
     let match_entry = table.take("match");
     let matches = match &match_entry {
@@ -506,8 +508,8 @@ fn read_expect(value: &Value<'_>, reading: &mut Reading) -> Option<(u64, Option<
 /// A rule that no socket can match is a mistake.
 fn check_matchable(matches: &Condition, at: Option<Range<usize>>, reading: &mut Reading) {
     let Some(at) = at else { return };
-    let anyone = Snapshot::default();
-    let facts = super::condition::Facts { snapshot: &anyone, grade: Grade::Presumed };
+    static ANYONE: LazyLock<Snapshot> = LazyLock::new(Snapshot::default);
+    let facts = super::condition::Facts { snapshot: &ANYONE, grade: Grade::Presumed };
     let no_table = Transport::ALL.into_iter().all(|transport| {
         Family::ALL
             .into_iter()

@@ -1,7 +1,7 @@
 //! From texts to a [`Policy`]: files, what they extend, and what they change.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::error::{PolicyError, PolicyErrorKind, suggestion};
@@ -241,13 +241,14 @@ impl<'a> Loader<'a> {
         }
         self.errors.extend(reading.errors);
         let name = layer.name.clone();
-        let qualify = |id: &str| if inherited { format!("{name}/{id}") } else { id.to_owned() };
+        let qualify = |id: &str| format!("{name}/{id}");
         self.apply_overrides(&layer.overrides);
-        for mut rule in std::mem::take(&mut layer.rules) {
-            rule.id = qualify(&rule.id);
-            self.rules.push(rule);
+        if inherited {
+            layer.rules.iter_mut().for_each(|rule| rule.id = qualify(&rule.id));
+            layer.ids.iter_mut().for_each(|(id, _)| *id = qualify(id));
         }
-        self.ids.extend(layer.ids.drain(..).map(|(id, at)| (qualify(&id), at)));
+        append(&mut self.rules, std::mem::take(&mut layer.rules));
+        append(&mut self.ids, std::mem::take(&mut layer.ids));
         let extended_at =
             self.open.iter().rev().find(|(open, _)| *open == key).and_then(|(_, at)| *at);
         if let Some(reach) = self.reaches.get_mut(number) {
@@ -442,6 +443,15 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// Adds elements to those that are there; to none without moving them, since they may be many.
+fn append<T>(all: &mut Vec<T>, more: Vec<T>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.extend(more);
+    }
+}
+
 /// Whether an error is one beside faults of the TOML on these lines: what the parser made up for a
 /// broken value is no second mistake, and a key that seems to be missing may stand in what it passed
 /// over.
@@ -487,7 +497,7 @@ fn check_overrides<'a>(
 }
 
 fn check_ids(ids: &[(String, Span)], errors: &mut Vec<PolicyError>) {
-    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    let mut seen: HashMap<&str, Span> = HashMap::with_capacity(ids.len());
     for (id, at) in ids {
         if let Some(first) = seen.get(id.as_str()) {
             errors.push(PolicyError {
@@ -506,7 +516,7 @@ fn check_ids(ids: &[(String, Span)], errors: &mut Vec<PolicyError>) {
 
 /// Warns of a rule whose `match` and action are written as those of an earlier one.
 fn check_repeats(rules: &[Rule], sources: &SourceMap, errors: &mut Vec<PolicyError>) {
-    let mut seen: BTreeMap<(&str, &str), &Rule> = BTreeMap::new();
+    let mut seen: HashMap<(&str, &str), &Rule> = HashMap::with_capacity(rules.len());
     for rule in rules {
         let key = (rule.match_at.map_or("", |at| sources.slice(at)), sources.slice(rule.action_at));
         match seen.get(&key) {

@@ -23,14 +23,14 @@ impl PortSet {
     #[must_use]
     pub fn new(mut ranges: Vec<(u16, u16)>) -> Self {
         ranges.sort_unstable();
-        let mut merged: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
-        for (low, high) in ranges {
-            match merged.last_mut() {
-                Some((_, last)) if low <= last.saturating_add(1) => *last = (*last).max(high),
-                _ => merged.push((low, high)),
+        ranges.dedup_by(|&mut (low, high), (_, last)| {
+            let touches = low <= last.saturating_add(1);
+            if touches {
+                *last = high.max(*last);
             }
-        }
-        Self { ranges: merged }
+            touches
+        });
+        Self { ranges }
     }
 
     /// Whether a port is in the set.

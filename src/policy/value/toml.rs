@@ -245,7 +245,7 @@ impl<'a> Table<'a> {
     }
 
     /// All entries, in the order of the file.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'a>> + use<'a> {
         self.pairs.iter().map(Entry::new)
     }
 

@@ -108,6 +108,9 @@ const DEPTH: u32 = 80;
 /// More entries of one table than these are left to the other way: here each is compared with those before.
 const MOST_ENTRIES: usize = 64;
 
+/// How many entries and elements there is room for at first: what most rules have.
+const USUAL: usize = 8;
+
 /// Reads texts that are nothing but headers of list elements, each with plain keys: `[[rule]]`, `id = "a"`.
 ///
 /// Tokens and events are those of the parser below the toml crate, and so are the values. What that parser
@@ -173,7 +176,8 @@ impl<'a, 'e> Builder<'a, 'e> {
                         add(&mut tree.root, Pair { name, key, value })?;
                     }
                     let at = at.unwrap_or(tree.root.len() - 1);
-                    elements(&mut tree, at)?.push(Node { range, data: Data::Table(Vec::new()) });
+                    let pairs = Vec::with_capacity(USUAL);
+                    elements(&mut tree, at)?.push(Node { range, data: Data::Table(pairs) });
                     current = Some(at);
                 }
                 EventKind::SimpleKey => {
@@ -210,7 +214,7 @@ impl<'a, 'e> Builder<'a, 'e> {
         let data = match first.kind() {
             EventKind::Scalar => self.scalar(first)?,
             EventKind::ArrayOpen => {
-                let mut items = Vec::new();
+                let mut items = Vec::with_capacity(USUAL);
                 loop {
                     let event = self.next()?;
                     match event.kind() {
