@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::error::{PolicyError, PolicyErrorKind, suggestion};
 use super::index::PortIndex;
 use super::layer::{self, Layer, Override};
-use super::value::{Globs, Quick, Reading, Sets, Table, Tree};
+use super::value::{Globs, Reading, Sets, Table, Tree, plain};
 use super::{Policy, PolicyFile, Reach, Rule, packs, pieces};
 use crate::source::{SourceFile, SourceId, SourceMap, Span};
 
@@ -222,9 +222,8 @@ impl<'a> Loader<'a> {
         self.open.retain(|(open, at)| at.is_some() || *open != key);
         reading.sets = std::mem::take(&mut self.sets);
         let mut layer = opened.read(number, &mut reading);
-        let mut quick = Quick::default();
         for piece in pieces {
-            let (added, faults) = match quick.parse(piece.text) {
+            let (added, faults) = match plain(piece.text) {
                 Some(added) => (added, Vec::new()),
                 None => Tree::parse(piece.text),
             };

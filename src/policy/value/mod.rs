@@ -12,4 +12,4 @@ pub use date::Deadline;
 pub use globs::{Globs, Name};
 pub use ports::PortSet;
 pub use toml::{Entry, Reading, Sets, Table, Value};
-pub use tree::{Data, Node, Pair, Quick, Tree};
+pub use tree::{Data, Node, Pair, Tree, plain};
