@@ -62,7 +62,7 @@ def policy(rules, matching=False):
         if number % 2:
             require = 'process = ["nginx", "postgres*", "java", "node_*", "systemd-*", "sshd", "redis-*", "svc-%05d"]' % number
         else:
-            require = ('bind = ["loopback", "private", "0.0.0.0/32", "::/128", "fe80::/10", "172.16.%d.%d/32"]'
+            require = ('bind = ["loopback", "private", "0.0.0.0", "::", "fe80::/10", "172.16.%d.%d/32"]'
                        % (number >> 8 & 255, number & 255))
         text.append(f'[[rule]]\nid = "r{number:05}"\nseverity = "error"\nsummary = "bench rule {number}"\n'
                     f"match = {{ {match} }}\nrequire = {{ {require} }}\n")

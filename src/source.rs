@@ -328,9 +328,15 @@ impl SourceMap {
 /// SHA-256 of `bytes` in lower-case hex.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    let digit = |digit: u8| char::from_digit(u32::from(digit), 16).unwrap_or_default();
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
+    sha256_head(bytes, 32)
+}
+
+/// The first `count` bytes of the SHA-256 of `bytes` in lower-case hex; all of them from 32 on.
+#[must_use]
+pub fn sha256_head(bytes: &[u8], count: usize) -> String {
+    let digit = |digit: u8| char::from(digit + if digit < 10 { b'0' } else { b'a' - 10 });
+    let mut hex = String::with_capacity(2 * count.min(32));
+    for byte in Sha256::digest(bytes).into_iter().take(count) {
         hex.push(digit(byte >> 4));
         hex.push(digit(byte & 15));
     }

@@ -8,8 +8,6 @@ mod residual;
 mod waive;
 mod words;
 
-use std::collections::HashMap;
-
 pub use waive::waive;
 pub use words::{Missed, asked, headline, label, message, missed, requirement, tables};
 
@@ -581,6 +579,3 @@ impl Summary {
         }
     }
 }
-
-/// Counts for [`fingerprint::number`].
-type Seen = HashMap<String, u32>;

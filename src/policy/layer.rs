@@ -1,12 +1,13 @@
 //! One policy file, walked key by key and compiled on its own.
 
 use std::ops::Range;
-
-use toml::de::{DeTable, DeValue};
+use std::sync::LazyLock;
 
 use super::condition::Condition;
 use super::error::{PolicyError, PolicyErrorKind, suggestion};
-use super::value::{AddressSet, Deadline, Entry, Globs, PortSet, Reading, Table, Value};
+use super::value::{
+    AddressSet, Data, Deadline, Entry, Globs, PortSet, Reading, Table, Tree, Value,
+};
 use super::waiver::{self, Waiver, WaiverLimits, required_text};
 use super::{Action, Reach, Rule, Severity, UNLISTED, Unlisted};
 use crate::frameworks::{self, Doubt, FRAMEWORKS, OWN};
@@ -60,13 +61,9 @@ pub(super) struct Opened<'a> {
 }
 
 /// Reads the header of a parsed file; the rest takes what the header asks for (`extends`).
-pub(super) fn open<'a>(
-    tree: &'a toml::Spanned<DeTable<'a>>,
-    file: &SourceFile,
-    reading: &mut Reading,
-) -> Opened<'a> {
+pub(super) fn open<'a>(tree: &'a Tree<'a>, file: &SourceFile, reading: &mut Reading) -> Opened<'a> {
     let mut layer = Layer { name: stem(file.name()), ..Layer::default() };
-    let mut root = Table::new(tree.get_ref(), tree.span());
+    let mut root = Table::root(tree);
     if let Some(entry) = root.take("version")
         && entry.value.integer() != Some(1)
     {
@@ -91,31 +88,38 @@ impl Opened<'_> {
         if let Some(entry) = root.take("sets") {
             read_sets(entry.value, reading);
         }
-        for table in tables(&mut root, "rule", reading) {
-            let rule = read_rule(table, &mut layer.ids, number, reading);
-            layer.rules.extend(rule);
-        }
-        for table in tables(&mut root, "override", reading) {
-            layer.overrides.extend(read_override(table, reading));
-        }
-        for table in tables(&mut root, "waiver", reading) {
-            layer.waivers.extend(waiver::read(table, number, reading));
-        }
+        layer.add(&mut root, number, reading);
         root.finish(reading, "a policy");
         layer
+    }
+}
+
+impl Layer {
+    /// Adds the rules, overrides and waivers of a table; `number` is the file's place in the load order.
+    pub(super) fn add(&mut self, root: &mut Table<'_>, number: usize, reading: &mut Reading) {
+        for table in tables(root, "rule", reading) {
+            let rule = read_rule(table, &mut self.ids, number, reading);
+            self.rules.extend(rule);
+        }
+        for table in tables(root, "override", reading) {
+            self.overrides.extend(read_override(table, reading));
+        }
+        for table in tables(root, "waiver", reading) {
+            self.waivers.extend(waiver::read(table, number, reading));
+        }
     }
 }
 
 /// The tables of `[[key]]`.
 fn tables<'a>(root: &mut Table<'a>, key: &'static str, reading: &mut Reading) -> Vec<Table<'a>> {
     let Some(entry) = root.take(key) else { return Vec::new() };
-    let DeValue::Array(_) = entry.value.get() else {
+    let Data::Array(_) = entry.value.get() else {
         let help = Some(format!("each one begins with a line `[[{key}]]`"));
         let message = format!("`{key}` is a list of tables");
         reading.error(PolicyErrorKind::WrongType, entry.key, message, "one table is given", help);
         return Vec::new();
     };
-    entry.value.items().into_iter().filter_map(|item| item.table(reading, key)).collect()
+    entry.value.items().filter_map(|item| item.table(reading, key)).collect()
 }
 
 fn read_override(mut table: Table<'_>, reading: &mut Reading) -> Option<Override> {
@@ -134,7 +138,7 @@ fn read_override(mut table: Table<'_>, reading: &mut Reading) -> Option<Override
     };
     let severity = table.take("severity").and_then(|entry| severity_of(&entry, reading));
     let enabled = table.take("enabled").and_then(|entry| match entry.value.get() {
-        DeValue::Boolean(enabled) => Some(*enabled),
+        Data::Boolean(enabled) => Some(*enabled),
         _ => {
             entry.value.wrong_type(reading, "enabled", "`true` or `false`");
             None
@@ -267,7 +271,8 @@ fn read_rule(
         let name = RULE_KEYS.iter().find(|key| **key == entry.name)?;
         Some((*name, reading.span(entry.range())))
     };
-    let keys = table.entries().into_iter().filter_map(places).collect();
+    let mut keys = Vec::with_capacity(table.entries().len());
+    keys.extend(table.entries().filter_map(places));
     let severity = read_severity(&mut table, reading);
     let match_entry = table.take("match");
     let matches = match &match_entry {
@@ -454,7 +459,7 @@ fn read_action(table: &mut Table<'_>, reading: &mut Reading) -> Option<(Action, 
     }
     if let Some(entry) = forbid.or(allow) {
         let action = if entry.name == "forbid" { Action::Forbid } else { Action::Allow };
-        if let DeValue::Boolean(true) = entry.value.get() {
+        if let Data::Boolean(true) = entry.value.get() {
             return Some((action, entry.range()));
         }
         let message = format!("`{}` can only be `true`", entry.name);
@@ -503,8 +508,8 @@ fn read_expect(value: &Value<'_>, reading: &mut Reading) -> Option<(u64, Option<
 /// A rule that no socket can match is a mistake.
 fn check_matchable(matches: &Condition, at: Option<Range<usize>>, reading: &mut Reading) {
     let Some(at) = at else { return };
-    let anyone = Snapshot::default();
-    let facts = super::condition::Facts { snapshot: &anyone, grade: Grade::Presumed };
+    static ANYONE: LazyLock<Snapshot> = LazyLock::new(Snapshot::default);
+    let facts = super::condition::Facts { snapshot: &ANYONE, grade: Grade::Presumed };
     let no_table = Transport::ALL.into_iter().all(|transport| {
         Family::ALL
             .into_iter()

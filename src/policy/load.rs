@@ -1,15 +1,14 @@
 //! From texts to a [`Policy`]: files, what they extend, and what they change.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-use toml::de::DeTable;
 
 use super::error::{PolicyError, PolicyErrorKind, suggestion};
 use super::index::PortIndex;
 use super::layer::{self, Layer, Override};
-use super::value::{Globs, Reading, Sets};
-use super::{Policy, PolicyFile, Reach, Rule, packs};
+use super::value::{Globs, Reading, Sets, Table, Tree, plain};
+use super::{Policy, PolicyFile, Reach, Rule, packs, pieces};
 use crate::source::{SourceFile, SourceId, SourceMap, Span};
 
 /// What came of loading.
@@ -81,16 +80,45 @@ pub fn load(files: Vec<Arc<SourceFile>>) -> Loaded {
 /// name of their policy: `baseline/telnet`.
 #[must_use]
 pub fn load_with(files: Vec<Arc<SourceFile>>, library: &dyn Library) -> Loaded {
-    let mut loader = Loader::new(library);
-    for file in files {
-        let key = library.key(&file);
-        loader.file(file, key, false, &[]);
+    let library = Remembering { library, known: RefCell::default() };
+    let by_rule = Loader::load(&files, &library, true);
+    match by_rule.is_doubtful {
+        true => Loader::load(&files, &library, false).finish(),
+        false => by_rule.finish(),
     }
-    loader.finish()
+}
+
+/// A library that is asked for each file once: a text that is read again is the same text.
+struct Remembering<'a> {
+    library: &'a dyn Library,
+    /// What was asked for, by which file, and what came of it.
+    known: RefCell<BTreeMap<(String, String), FileOfLibrary>>,
+}
+
+type FileOfLibrary = Result<(String, Arc<SourceFile>), String>;
+
+impl Library for Remembering<'_> {
+    fn file(&self, name: &str, from: &SourceFile) -> FileOfLibrary {
+        let asked = (name.to_owned(), from.name().to_owned());
+        let known = self.known.borrow().get(&asked).cloned();
+        known.unwrap_or_else(|| {
+            let found = self.library.file(name, from);
+            self.known.borrow_mut().insert(asked, found.clone());
+            found
+        })
+    }
+
+    fn key(&self, file: &SourceFile) -> String {
+        self.library.key(file)
+    }
 }
 
 struct Loader<'a> {
     library: &'a dyn Library,
+    /// Texts are read rule by rule.
+    by_rule: bool,
+    /// A text cannot be read rule by rule: what was loaded may be wrong.
+    is_doubtful: bool,
     sources: SourceMap,
     errors: Vec<PolicyError>,
     sets: Sets,
@@ -111,9 +139,21 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    fn new(library: &'a dyn Library) -> Self {
+    /// Loads files in order. What comes of it counts unless it is doubtful, which it is not where texts are
+    /// read whole.
+    fn load(files: &[Arc<SourceFile>], library: &'a dyn Library, by_rule: bool) -> Self {
+        let mut loader = Self::new(library, by_rule);
+        for file in files {
+            loader.file(Arc::clone(file), library.key(file), false, &[]);
+        }
+        loader
+    }
+
+    fn new(library: &'a dyn Library, by_rule: bool) -> Self {
         Self {
             library,
+            by_rule,
+            is_doubtful: false,
             sources: SourceMap::default(),
             errors: Vec::new(),
             sets: Sets::default(),
@@ -149,7 +189,13 @@ impl<'a> Loader<'a> {
         self.extended.push(Vec::new());
         let source = self.sources.add(Arc::clone(&file));
         let mut reading = Reading::new(source);
-        let (tree, faults) = DeTable::parse_recoverable(file.text());
+        let mut pieces = pieces::cut(file.text(), self.by_rule).peekable();
+        let first = pieces.next().unwrap_or_default();
+        let (tree, faults) = Tree::parse(first.text);
+        self.is_doubtful |= !faults.is_empty() && pieces.peek().is_some();
+        if self.is_doubtful {
+            return number;
+        }
         let mut broken = Vec::new();
         for fault in faults {
             let at = fault.span().unwrap_or_default();
@@ -176,19 +222,32 @@ impl<'a> Loader<'a> {
         self.open.retain(|(open, at)| at.is_some() || *open != key);
         reading.sets = std::mem::take(&mut self.sets);
         let mut layer = opened.read(number, &mut reading);
+        for piece in pieces {
+            let (added, faults) = match plain(piece.text) {
+                Some(added) => (added, Vec::new()),
+                None => Tree::parse(piece.text),
+            };
+            if !faults.is_empty() || !pieces::only_adds(&added, &tree) {
+                self.is_doubtful = true;
+                return number;
+            }
+            reading.base = piece.start;
+            layer.add(&mut Table::root(&added), number, &mut reading);
+        }
         self.sets = std::mem::take(&mut reading.sets);
         if !broken.is_empty() {
             reading.errors.retain(|error| is_sure(error, &file, &broken));
         }
         self.errors.extend(reading.errors);
         let name = layer.name.clone();
-        let qualify = |id: &str| if inherited { format!("{name}/{id}") } else { id.to_owned() };
+        let qualify = |id: &str| format!("{name}/{id}");
         self.apply_overrides(&layer.overrides);
-        for mut rule in std::mem::take(&mut layer.rules) {
-            rule.id = qualify(&rule.id);
-            self.rules.push(rule);
+        if inherited {
+            layer.rules.iter_mut().for_each(|rule| rule.id = qualify(&rule.id));
+            layer.ids.iter_mut().for_each(|(id, _)| *id = qualify(id));
         }
-        self.ids.extend(layer.ids.drain(..).map(|(id, at)| (qualify(&id), at)));
+        append(&mut self.rules, std::mem::take(&mut layer.rules));
+        append(&mut self.ids, std::mem::take(&mut layer.ids));
         let extended_at =
             self.open.iter().rev().find(|(open, _)| *open == key).and_then(|(_, at)| *at);
         if let Some(reach) = self.reaches.get_mut(number) {
@@ -383,6 +442,15 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// Adds elements to those that are there; to none without moving them, since they may be many.
+fn append<T>(all: &mut Vec<T>, more: Vec<T>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.extend(more);
+    }
+}
+
 /// Whether an error is one beside faults of the TOML on these lines: what the parser made up for a
 /// broken value is no second mistake, and a key that seems to be missing may stand in what it passed
 /// over.
@@ -428,7 +496,7 @@ fn check_overrides<'a>(
 }
 
 fn check_ids(ids: &[(String, Span)], errors: &mut Vec<PolicyError>) {
-    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    let mut seen: HashMap<&str, Span> = HashMap::with_capacity(ids.len());
     for (id, at) in ids {
         if let Some(first) = seen.get(id.as_str()) {
             errors.push(PolicyError {
@@ -447,7 +515,7 @@ fn check_ids(ids: &[(String, Span)], errors: &mut Vec<PolicyError>) {
 
 /// Warns of a rule whose `match` and action are written as those of an earlier one.
 fn check_repeats(rules: &[Rule], sources: &SourceMap, errors: &mut Vec<PolicyError>) {
-    let mut seen: BTreeMap<(&str, &str), &Rule> = BTreeMap::new();
+    let mut seen: HashMap<(&str, &str), &Rule> = HashMap::with_capacity(rules.len());
     for rule in rules {
         let key = (rule.match_at.map_or("", |at| sources.slice(at)), sources.slice(rule.action_at));
         match seen.get(&key) {
@@ -463,6 +531,154 @@ fn check_repeats(rules: &[Rule], sources: &SourceMap, errors: &mut Vec<PolicyErr
             None => {
                 seen.insert(key, rule);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a text, in every detail, read rule by rule and whole; the first is `None` where it is
+    /// doubtful.
+    fn both(text: &str) -> (Option<String>, String) {
+        let files = [Arc::new(SourceFile::new("policies/p.toml", text))];
+        let by_rule = Loader::load(&files, &Packs, true);
+        let by_rule = (!by_rule.is_doubtful).then(|| format!("{:?}", by_rule.finish()));
+        (by_rule, format!("{:?}", Loader::load(&files, &Packs, false).finish()))
+    }
+
+    /// Policies of the project, with faults and without, and some in other ways of writing.
+    fn policies() -> Vec<String> {
+        let mut texts: Vec<String> = packs::PACKS.iter().map(|pack| pack.text.to_owned()).collect();
+        for folder in ["examples", "tests/fixtures/policies/bad", "benches", "tests/reports"] {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let mut paths: Vec<_> =
+                std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+            paths.sort();
+            paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+            #[expect(clippy::disallowed_methods, reason = "fixtures")]
+            texts.extend(paths.iter().map(|path| std::fs::read_to_string(path).unwrap()));
+        }
+        texts.extend(
+            [
+                "[policy]\nextends = \"builtin:baseline\"\n[[rule]]\nid = \"a\"\nforbid = true\n\
+                 [[override]]\nrule = \"baseline/telnet\"\nseverity = \"note\"\nreason = \"r\"\n\
+                 [[rule]]\nid = \"b\"\nforbid = true\n[rule.match]\nport = 1\n[[rule.match.any]]\nuid = 0\n",
+                "version = 1\r\n[sets.ports]\r\nweb = [80, 443]\r\n[[rule]]\r\nid = 'a'\r\n\
+                 match.port = '@web'\r\nrequire.bind = [\r\n  'loopback', # here\r\n]\r\n[[rule]]\r\n\
+                 id = 'b'\r\nhelp = '''\r\n[[rule]]\r\n'''\r\nforbid = true\r\n",
+                "rule = []\n[[waiver]]\nrule = \"*\"\nmatch = { port = 1 }\nreason = \"r\"\nowner = \"o\"\n\
+                 expires = 2030-01-01\n[[rule]]\nid = \"\u{e9}\"\nsummary = \"\u{e9}\"\nforbid = true\n\
+                 [[rule]]\nid = \"b\"\nsummary = \"\u{1f600}\"\nexpect = { min = 1,\n max = 2 }\n\
+                 [[rule]]\nid = \"b\"\nallow = true\n[sets]\nports.x = [1]\n",
+            ]
+            .map(str::to_owned),
+        );
+        texts
+    }
+
+    /// Lines that change what stands before or behind them.
+    const LINES: [&str; 24] = [
+        "[[rule]]",
+        "[[rule]]",
+        "[[rule]] # again",
+        " [[rule]]",
+        "[[ rule ]]",
+        "[[rule]",
+        "[rule]",
+        "[rule.match]",
+        "[[rule.match.any]]",
+        "[[override]]",
+        "[[waiver]]",
+        "[waiver.match]",
+        "[policy]",
+        "[sets.ports]",
+        "[sets]",
+        "help = \"\"\"",
+        "\"\"\"",
+        "'''",
+        "tags = [",
+        "]",
+        "match = {",
+        "}",
+        "id = \"again\"",
+        "waiver = []",
+    ];
+
+    /// A number below `end`, and another one each time.
+    fn next(state: &mut u64, end: usize) -> usize {
+        *state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(*state >> 33).unwrap() % end.max(1)
+    }
+
+    /// The text with one to three lines changed: left out, doubled, moved, put in, cut, or with a character
+    /// more or less.
+    fn changed(text: &str, state: &mut u64) -> String {
+        let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+        for _ in 0..=next(state, 3) {
+            let at = next(state, lines.len());
+            let Some(line) = lines.get(at).cloned() else { break };
+            match next(state, 9) {
+                0 => drop(lines.remove(at)),
+                1 => lines.insert(at, line),
+                2 => {
+                    let other = next(state, lines.len());
+                    lines.swap(at, other);
+                }
+                3 | 4 => lines.insert(at, format!("{}\n", LINES[next(state, LINES.len())])),
+                5 => lines[at] = LINES[next(state, LINES.len())].to_owned(),
+                6 => lines[at] = line.chars().take(next(state, line.len())).collect(),
+                7 => {
+                    let quote = ["\"", "'", "[", "]", "{", "=", "#", "\\", "\r", "\n", "\0"];
+                    let (place, _) =
+                        line.char_indices().nth(next(state, line.len())).unwrap_or((0, ' '));
+                    lines[at].insert_str(place, quote[next(state, quote.len())]);
+                }
+                _ => lines[at] = line.replacen(['"', ']', '}', '\n'], "", 1),
+            }
+        }
+        lines.concat()
+    }
+
+    #[test]
+    fn rule_by_rule_a_policy_is_what_it_is_whole() {
+        let (mut state, mut sure, mut all) = (1, 0, 0);
+        for text in policies() {
+            // Long policies take long, and differ in more of the same.
+            let rounds = 6_000 / (text.len() + 400);
+            for round in 0..=rounds {
+                let text = if round == 0 { text.clone() } else { changed(&text, &mut state) };
+                let (by_rule, whole) = both(&text);
+                all += 1;
+                let Some(by_rule) = by_rule else { continue };
+                sure += 1;
+                assert!(by_rule == whole, "{text}\n--- by rule\n{by_rule}\n--- whole\n{whole}");
+            }
+        }
+        assert!(sure * 3 > all, "only {sure} of {all} texts could be read rule by rule");
+        assert!(sure < all);
+    }
+
+    #[test]
+    fn what_the_cutter_cannot_know_is_doubtful() {
+        let rule = "[[rule]]\nid = \"a\"\nforbid = true\n";
+        for (text, is_doubtful) in [
+            (format!("{rule}{rule}"), false),
+            (format!("[policy]\nname = \"n\"\n{rule}[[waiver]]\n{rule}[[waiver]]\n"), false),
+            (format!("{rule}[rule.match]\nport = 1\n{rule}"), false),
+            (format!("[policy]\ndescription = '''\n{rule}'''\n{rule}"), true),
+            (format!("{rule}tags = [\n{rule}]\n"), true),
+            (format!("rule = []\n{rule}"), true),
+            (format!("waiver = []\n{rule}[[waiver]]\n"), true),
+            (format!("{rule}[waiver]\n{rule}[waiver]\n"), true),
+            (format!("{rule}[[waiver]]\n{rule}[waiver.match]\nport = 1\n"), true),
+            (format!("{rule}[policy]\nname = \"n\"\n"), true),
+            (format!("{rule}[sets.ports]\nx = 1\n"), true),
+            (format!("{rule}x = \n"), true),
+        ] {
+            assert_eq!(both(&text).0.is_none(), is_doubtful, "{text}");
         }
     }
 }

@@ -11,8 +11,11 @@ pub mod index;
 mod layer;
 mod load;
 pub mod packs;
+mod pieces;
 pub mod value;
 mod waiver;
+
+use std::sync::Arc;
 
 pub use condition::{Condition, Facts};
 pub use error::{PolicyError, PolicyErrorKind, nearest, suggestion};
@@ -177,7 +180,7 @@ impl Rule {
 /// user named. A host is reached when every one of them matches it on at least one way.
 #[derive(Debug, Clone, Default)]
 pub struct Reach {
-    ways: Vec<Vec<Globs>>,
+    ways: Arc<[Vec<Globs>]>,
 }
 
 /// With more ways than these a file is for all hosts: nothing that is asked may get lost.
@@ -188,11 +191,11 @@ impl Reach {
     fn add(&mut self, way: Vec<Globs>) {
         let words = |way: &[Globs]| way.iter().map(Globs::words).collect::<Vec<_>>();
         if way.is_empty() || self.ways.len() >= MOST_WAYS {
-            self.ways = vec![Vec::new()];
+            self.ways = Arc::from([Vec::new()]);
         } else if !self.is_everywhere()
             && !self.ways.iter().any(|known| words(known) == words(&way))
         {
-            self.ways.push(way);
+            self.ways = self.ways.iter().cloned().chain([way]).collect();
         }
     }
 
@@ -214,7 +217,7 @@ impl Reach {
         let of_way = |way: &Vec<Globs>| {
             way.iter().map(|globs| is_for_host(globs, name)).fold(Truth::Yes, Truth::and)
         };
-        match self.ways.as_slice() {
+        match &*self.ways {
             [] => Truth::Yes,
             ways => ways.iter().map(of_way).fold(Truth::No, Truth::or),
         }
@@ -301,11 +304,14 @@ impl Policy {
 
     /// Keeps only the rules that `keep` wants; `unlisted` is asked by its reserved id.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &[String]) -> bool) {
+        let before = self.rules.len();
         self.rules.retain(|rule| keep(&rule.id, &rule.tags));
         if self.unlisted.is_some() && !keep(UNLISTED, &[]) {
             self.unlisted = None;
         }
-        self.index = index::PortIndex::new(&self.rules);
+        if self.rules.len() < before {
+            self.index = index::PortIndex::new(&self.rules);
+        }
     }
 
     /// Keeps only the controls that `keep` wants, and the rules that name one of them.

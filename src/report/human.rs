@@ -154,30 +154,35 @@ impl HumanReport {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let Some(results) = &host.results else { return Ok(()) };
-        let mut violations: Vec<(&RuleResult, &Violation)> = results
-            .iter()
-            .flat_map(|result| result.violations.iter().map(move |violation| (result, violation)))
-            .collect();
+        let all = || results.iter().flat_map(|of| of.violations.iter().map(move |one| (of, one)));
+        let count: usize = results.iter().map(|result| result.violations.len()).sum();
+        let room = run.max_diagnostics.saturating_sub(self.shown).min(count);
+        self.shown += room;
+        self.hidden += count - room;
+        if room == 0 {
+            return Ok(());
+        }
         // What counts first, the worst of it first, then in the order of the evidence.
-        violations.sort_by_key(|(result, violation)| {
+        let key = |number: usize, result: &RuleResult, violation: &Violation| {
             let waived = violation.waiver.is_some();
             let severity = std::cmp::Reverse(result.rule.severity(run.policy));
-            (waived, severity, violation.evidence.is_none(), violation.evidence, result.rule)
-        });
-        if !violations.is_empty() && self.shown < run.max_diagnostics {
-            let title = safe::line(host.title());
-            let path = safe::line(&host.snapshot.origin.path);
-            match title == path {
-                true => writeln!(out, "{}\n", self.bold(&title))?,
-                false => writeln!(out, "{} ({path})\n", self.bold(&title))?,
-            }
+            let place = (violation.evidence.is_none(), violation.evidence);
+            (waived, severity, place, result.rule, number)
+        };
+        let keyed = all().enumerate().map(|(number, one)| (key(number, one.0, one.1), one));
+        let mut violations: Vec<_> = keyed.collect();
+        if room < count {
+            violations.select_nth_unstable_by_key(room, |&(key, _)| key);
+            violations.truncate(room);
         }
-        for (result, violation) in violations {
-            if self.shown >= run.max_diagnostics {
-                self.hidden += 1;
-                continue;
-            }
-            self.shown += 1;
+        violations.sort_unstable_by_key(|&(key, _)| key);
+        let title = safe::line(host.title());
+        let path = safe::line(&host.snapshot.origin.path);
+        match title == path {
+            true => writeln!(out, "{}\n", self.bold(&title))?,
+            false => writeln!(out, "{} ({path})\n", self.bold(&title))?,
+        }
+        for (_, (result, violation)) in violations {
             let shown = finding(run, host, result, violation, self.style);
             out.write_all(shown.render(self.style).as_bytes())?;
             writeln!(out)?;

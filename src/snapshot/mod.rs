@@ -617,6 +617,12 @@ impl Snapshot {
     #[must_use]
     pub fn endpoint(&self, socket: &Socket) -> String {
         let mut text = String::with_capacity(24);
+        self.write_endpoint(socket, &mut text);
+        text
+    }
+
+    /// Writes [`Snapshot::endpoint`] behind a text.
+    pub fn write_endpoint(&self, socket: &Socket, text: &mut String) {
         // Writing to a String cannot fail.
         let _ = match socket.address {
             Address::Ip(IpAddr::V6(ip)) | Address::Reached(IpAddr::V6(ip)) => {
@@ -634,7 +640,6 @@ impl Snapshot {
             Port::Number(port) => write!(text, ":{port}"),
             Port::Missing(_) => write!(text, ":{}", self.port_text(socket)),
         };
-        text
     }
 }
 

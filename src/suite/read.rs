@@ -7,12 +7,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use toml::de::{DeTable, DeValue};
 
 use super::{Aspect, Expected, Suite, TestCase};
 use crate::capture::snapshot::SnapshotDocument;
 use crate::capture::{self, Capture, CaptureFormat as _, FORMATS, Options, Severity};
-use crate::policy::value::{Entry, Reading, Table};
+use crate::policy::value::{Data, Entry, Reading, Table, Tree};
 use crate::policy::{Policy, PolicyErrorKind, UNLISTED, nearest, suggestion};
 use crate::snapshot::{Cell, Coverage, Snapshot};
 use crate::source::{SourceFile, Span};
@@ -29,13 +28,13 @@ pub fn read(files: Vec<Arc<SourceFile>>, policy: &Policy) -> Suite {
     for file in files {
         let source = suite.sources.add(Arc::clone(&file));
         let mut reading = Reading::new(source);
-        let (tree, faults) = DeTable::parse_recoverable(file.text());
+        let (tree, faults) = Tree::parse(file.text());
         for fault in faults {
             let at = fault.span().unwrap_or_default();
             let message = format!("no TOML: {}", fault.message().replace('\n', ", "));
             reading.error(PolicyErrorKind::Syntax, at, message, "here", None);
         }
-        let mut root = Table::new(tree.get_ref(), tree.span());
+        let mut root = Table::root(&tree);
         for table in test_tables(&mut root, &mut reading) {
             let Some(test) = read_test(table, &file, policy, &mut names, &mut reading) else {
                 continue;
@@ -51,7 +50,7 @@ pub fn read(files: Vec<Arc<SourceFile>>, policy: &Policy) -> Suite {
 
 fn test_tables<'a>(root: &mut Table<'a>, reading: &mut Reading) -> Vec<Table<'a>> {
     let Some(entry) = root.take("test") else { return Vec::new() };
-    let DeValue::Array(_) = entry.value.get() else {
+    let Data::Array(_) = entry.value.get() else {
         let help = Some("each one begins with a line `[[test]]`".to_owned());
         reading.error(
             PolicyErrorKind::WrongType,
@@ -62,7 +61,7 @@ fn test_tables<'a>(root: &mut Table<'a>, reading: &mut Reading) -> Vec<Table<'a>
         );
         return Vec::new();
     };
-    entry.value.items().into_iter().filter_map(|item| item.table(reading, "test")).collect()
+    entry.value.items().filter_map(|item| item.table(reading, "test")).collect()
 }
 
 fn read_test(
@@ -76,7 +75,7 @@ fn read_test(
     let name = read_name(&mut table, names, reading);
     let options = read_options(&mut table, reading);
     let partial = table.take("partial").is_some_and(|entry| match entry.value.get() {
-        DeValue::Boolean(partial) => *partial,
+        Data::Boolean(partial) => *partial,
         _ => {
             entry.value.wrong_type(reading, "partial", "`true` or `false`");
             false
@@ -197,7 +196,7 @@ fn read_options(table: &mut Table<'_>, reading: &mut Reading) -> Options {
 
 /// A date (its beginning in UTC, as with `--now`) or a moment with an offset.
 fn read_now(entry: &Entry<'_>, reading: &mut Reading) -> Option<Timestamp> {
-    let DeValue::Datetime(datetime) = entry.value.get() else {
+    let Data::Datetime(datetime) = entry.value.get() else {
         entry.value.wrong_type(reading, "now", "a date without quotes");
         return None;
     };

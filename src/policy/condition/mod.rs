@@ -152,7 +152,7 @@ impl Condition {
         }
         let table = value.table(reading, key)?;
         let before = reading.errors.len();
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(table.entries().len());
         for entry in table.entries() {
             let at = reading.span(entry.range());
             match entry.name {
@@ -162,9 +162,8 @@ impl Condition {
                 }
                 "any" => {
                     let Some(items) = entry.value.some_items(reading, "any") else { continue };
-                    let any = items
-                        .into_iter()
-                        .filter_map(|item| Self::read_nested(item, "any", reading, depth + 1));
+                    let any =
+                        items.filter_map(|item| Self::read_nested(item, "any", reading, depth + 1));
                     all.push(Self::Any(any.collect()));
                 }
                 name => match KEYS.iter().find(|key| key.name() == name) {
@@ -400,8 +399,7 @@ fn read_names<T>(
     from_name: impl Fn(&str) -> Option<T>,
     reading: &mut Reading,
 ) -> Option<Vec<T>> {
-    value.some_items(reading, key)?;
-    let texts = value.texts(reading, key)?;
+    let texts = value.some_texts(reading, key)?;
     let before = reading.errors.len();
     let mut names = Vec::new();
     for (text, range) in texts {

@@ -1,10 +1,8 @@
 //! `uid`: the numeric user that the socket belongs to.
 
-use toml::de::DeValue;
-
 use super::{ConditionKey, Facts, Test};
 use crate::policy::PolicyErrorKind;
-use crate::policy::value::{Reading, Value};
+use crate::policy::value::{Data, Reading, Value};
 use crate::snapshot::{At, Socket};
 use crate::truth::{Missing, Truth};
 
@@ -50,11 +48,11 @@ impl ConditionKey for Key {
 /// A number, or an inclusive range of two.
 fn range(item: Value<'_>) -> Option<(u32, u32)> {
     match item.get() {
-        DeValue::Integer(_) => {
+        Data::Integer(..) => {
             let number = u32::try_from(item.integer()?).ok()?;
             Some((number, number))
         }
-        DeValue::String(text) => {
+        Data::String(text) => {
             let (low, high) = text.split_once('-').unwrap_or((text, text));
             let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
             (low <= high).then_some((low, high))

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::error::{PolicyErrorKind, suggestion};
-use super::{Reading, Value};
+use super::{Data, Reading, Value};
 use crate::address::{Scope, unmapped};
 
 /// Local addresses: a scope name, an address, a prefix, `"@set"`, or a list of these.
@@ -19,7 +19,8 @@ pub struct AddressSet {
     /// `0.0.0.0` and `::` written out.
     unspecified_v4: bool,
     unspecified_v6: bool,
-    words: Vec<String>,
+    /// As written, joined for people.
+    words: String,
 }
 
 /// The largest 4-byte and 16-byte ranges.
@@ -78,10 +79,10 @@ impl AddressSet {
             || Scope::ALL.into_iter().all(|scope| self.has_scope(scope))
     }
 
-    /// The set as written: `loopback, 10.0.0.0/8`.
+    /// The set as written: `loopback or 10.0.0.0/8`.
     #[must_use]
-    pub fn words(&self) -> String {
-        self.words.join(" or ")
+    pub fn words(&self) -> &str {
+        &self.words
     }
 
     fn add(&mut self, other: &Self) {
@@ -99,11 +100,14 @@ impl AddressSet {
         let mut set = Self::default();
         for item in items {
             let wanted = "a scope, an address, a prefix, a set or a list of these";
-            let toml::de::DeValue::String(text) = item.get() else {
+            let Data::String(text) = item.get() else {
                 item.wrong_type(reading, key, wanted);
                 continue;
             };
-            set.words.push(text.to_string());
+            if !set.words.is_empty() {
+                set.words.push_str(" or ");
+            }
+            set.words.push_str(text);
             set.read_text(text, item, reading);
         }
         (reading.errors.len() == before).then_some(set)

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
-use toml::de::DeValue;
 
 use super::super::error::PolicyErrorKind;
-use super::{Reading, Value};
+use super::{Data, Reading, Value};
 
 /// A date (its end in UTC) or a moment with an offset, the same under every time zone of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +25,7 @@ impl Deadline {
 
     /// Reads a TOML date or offset date-time; a local date-time is an error, since it says no moment.
     pub fn read(value: Value<'_>, key: &str, reading: &mut Reading) -> Option<Self> {
-        let DeValue::Datetime(datetime) = value.get() else {
+        let Data::Datetime(datetime) = value.get() else {
             let message = format!("`{key}` takes a date, not {}", value.kind());
             let help = Some("a date is written without quotes: `2027-01-31`".to_owned());
             reading.error(PolicyErrorKind::WrongType, value.range(), message, "not a date", help);

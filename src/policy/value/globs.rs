@@ -6,31 +6,34 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use super::super::error::PolicyErrorKind;
 use super::{Reading, Value};
+use crate::source::to_u32;
 use crate::truth::{Missing, Truth};
 
 /// Patterns of names: globset's globs, anchored, case-sensitive; `*` also matches `/`.
 #[derive(Debug, Clone)]
 pub struct Globs {
-    patterns: Vec<Pattern>,
+    /// The patterns as written, one behind the other.
+    text: Box<str>,
+    patterns: Box<[Pattern]>,
 }
 
 #[derive(Debug, Clone)]
 struct Pattern {
-    text: String,
-    /// The beginning without any glob character.
-    head: usize,
-    kind: Kind,
+    /// Where it ends in the text; it begins where the one before it ends.
+    end: u32,
+    /// How many bytes of it stand before its first glob character.
+    head: u32,
+    /// `None` for plain text, and for plain text with one `*` behind it. What a glob compiles to takes some
+    /// hundred times the memory of its text, and most patterns of a large policy are never asked: it is compiled
+    /// when it is.
+    glob: Option<Box<(Glob, OnceLock<GlobMatcher>)>>,
 }
 
-#[derive(Debug, Clone)]
-enum Kind {
-    /// Plain text.
-    Plain,
-    /// Plain text with one `*` behind it.
-    Prefix,
-    /// Anything else. What it compiles to takes some hundred times the memory of its text, and most
-    /// patterns of a large policy are never asked: it is compiled when it is.
-    Glob(Box<(Glob, OnceLock<GlobMatcher>)>),
+/// A pattern with its text.
+#[derive(Clone, Copy)]
+struct Written<'a> {
+    text: &'a str,
+    pattern: &'a Pattern,
 }
 
 /// A name that evidence shows.
@@ -45,27 +48,17 @@ pub enum Name<'a> {
 impl Globs {
     /// Reads a string or a list of strings; every fault is recorded.
     pub fn read(value: Value<'_>, key: &str, reading: &mut Reading) -> Option<Self> {
-        value.some_items(reading, key)?;
-        let texts = value.texts(reading, key)?;
+        let texts = value.some_texts(reading, key)?;
         let before = reading.errors.len();
-        let mut patterns = Vec::new();
+        let mut globs = Builder::with_capacity(texts.len());
         for (text, range) in texts {
-            match Pattern::new(text) {
-                Ok(pattern) => patterns.push(pattern),
-                Err(why) => {
-                    let message = format!("`{text}` is no glob: {why}");
-                    let help = Some("globs know `*`, `?`, `[a-z]` and `{a,b}`".to_owned());
-                    reading.error(
-                        PolicyErrorKind::BadValue,
-                        range,
-                        message,
-                        "cannot be read",
-                        help,
-                    );
-                }
+            if let Err(why) = globs.add(text) {
+                let message = format!("`{text}` is no glob: {why}");
+                let help = Some("globs know `*`, `?`, `[a-z]` and `{a,b}`".to_owned());
+                reading.error(PolicyErrorKind::BadValue, range, message, "cannot be read", help);
             }
         }
-        (reading.errors.len() == before).then_some(Self { patterns })
+        (reading.errors.len() == before).then(|| globs.finish())
     }
 
     /// Globs from texts, for the command line.
@@ -74,14 +67,25 @@ impl Globs {
     ///
     /// What globset says of the first bad one.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        let patterns = texts.into_iter().map(Pattern::new).collect::<Result<_, _>>()?;
-        Ok(Self { patterns })
+        let mut globs = Builder::default();
+        texts.into_iter().try_for_each(|text| globs.add(text))?;
+        Ok(globs.finish())
+    }
+
+    fn each(&self) -> impl Iterator<Item = Written<'_>> {
+        let mut start = 0;
+        self.patterns.iter().map(move |pattern| {
+            let end = pattern.end as usize;
+            let text = self.text.get(start..end).unwrap_or_default();
+            start = end;
+            Written { text, pattern }
+        })
     }
 
     /// Whether any pattern matches the whole name.
     #[must_use]
     pub fn is_match(&self, name: &str) -> bool {
-        self.patterns.iter().any(|pattern| pattern.is_match(name))
+        self.each().any(|pattern| pattern.is_match(name))
     }
 
     /// Whether any pattern matches; for a beginning that none matches, unknown where a longer name
@@ -92,7 +96,7 @@ impl Globs {
             Name::Whole(name) => self.is_match(name).into(),
             Name::Beginning(name) if self.is_match(name) => Truth::Yes,
             Name::Beginning(name) => {
-                let possible = self.patterns.iter().any(|pattern| pattern.could_extend(name));
+                let possible = self.each().any(|pattern| pattern.could_extend(name));
                 if possible { Truth::missing(Missing::NameCut) } else { Truth::No }
             }
         }
@@ -101,60 +105,81 @@ impl Globs {
     /// The patterns as written.
     #[must_use]
     pub fn words(&self) -> String {
-        let texts: Vec<&str> = self.patterns.iter().map(|pattern| pattern.text.as_str()).collect();
-        texts.join(" or ")
+        self.texts().collect::<Vec<&str>>().join(" or ")
     }
 
     /// Whether every name matches.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.patterns.iter().any(|pattern| pattern.text == "*")
+        self.texts().any(|text| text == "*")
     }
 
     /// The patterns as written, one by one.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.patterns.iter().map(|pattern| pattern.text.as_str())
+        self.each().map(|pattern| pattern.text)
     }
 }
 
-impl Pattern {
-    fn new(text: &str) -> Result<Self, String> {
-        let head = text.find(['*', '?', '[', ']', '{', '}', '\\']).unwrap_or(text.len());
-        let kind = match text.get(head..) {
-            None | Some("") => Kind::Plain,
-            Some("*") => Kind::Prefix,
+/// Globs on their way.
+#[derive(Default)]
+struct Builder {
+    text: String,
+    patterns: Vec<Pattern>,
+}
+
+impl Builder {
+    fn with_capacity(count: usize) -> Self {
+        Self { text: String::new(), patterns: Vec::with_capacity(count) }
+    }
+
+    fn add(&mut self, text: &str) -> Result<(), String> {
+        let is_special = |byte: u8| matches!(byte, b'*' | b'?' | b'[' | b']' | b'{' | b'}' | b'\\');
+        let head = text.bytes().position(is_special).unwrap_or(text.len());
+        let glob = match text.get(head..) {
+            None | Some("" | "*") => None,
             Some(_) => {
                 let glob =
                     GlobBuilder::new(text).build().map_err(|error| error.kind().to_string())?;
-                Kind::Glob(Box::new((glob, OnceLock::new())))
+                Some(Box::new((glob, OnceLock::new())))
             }
         };
-        Ok(Self { text: text.to_owned(), head, kind })
+        self.text.push_str(text);
+        let end = to_u32(self.text.len());
+        self.patterns.push(Pattern { end, head: to_u32(head), glob });
+        Ok(())
     }
 
+    fn finish(self) -> Globs {
+        Globs { text: self.text.into_boxed_str(), patterns: self.patterns.into_boxed_slice() }
+    }
+}
+
+impl Written<'_> {
     /// The beginning without any glob character.
     fn head(&self) -> &str {
-        self.text.get(..self.head).unwrap_or_default()
+        self.text.get(..self.pattern.head as usize).unwrap_or_default()
+    }
+
+    fn is_plain(&self) -> bool {
+        self.pattern.head as usize == self.text.len()
     }
 
     fn is_match(&self, name: &str) -> bool {
-        match &self.kind {
-            Kind::Plain => self.text == name,
-            Kind::Prefix => name.starts_with(self.head()),
-            Kind::Glob(both) => both.1.get_or_init(|| both.0.compile_matcher()).is_match(name),
+        match &self.pattern.glob {
+            Some(glob) => glob.1.get_or_init(|| glob.0.compile_matcher()).is_match(name),
+            None if self.is_plain() => self.text == name,
+            None => name.starts_with(self.head()),
         }
     }
 
     /// Whether some name that begins with `beginning` and is longer could match: a no is sure.
     fn could_extend(&self, beginning: &str) -> bool {
         let head = self.head().as_bytes();
-        match self.kind {
-            Kind::Plain => head.len() > beginning.len() && head.starts_with(beginning.as_bytes()),
-            Kind::Prefix | Kind::Glob(_) => {
-                let common = head.len().min(beginning.len());
-                head.get(..common) == beginning.as_bytes().get(..common)
-            }
+        if self.is_plain() {
+            return head.len() > beginning.len() && head.starts_with(beginning.as_bytes());
         }
+        let common = head.len().min(beginning.len());
+        head.get(..common) == beginning.as_bytes().get(..common)
     }
 }
 

@@ -1,9 +1,7 @@
 //! Port numbers as a policy writes them.
 
-use toml::de::DeValue;
-
 use super::super::error::{PolicyErrorKind, nearest, suggestion};
-use super::{Reading, Value};
+use super::{Data, Reading, Value};
 use crate::services;
 
 /// Port numbers: `22`, `"8000-8100"`, `"postgresql"`, `"@web"`, or a list of these.
@@ -25,14 +23,14 @@ impl PortSet {
     #[must_use]
     pub fn new(mut ranges: Vec<(u16, u16)>) -> Self {
         ranges.sort_unstable();
-        let mut merged: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
-        for (low, high) in ranges {
-            match merged.last_mut() {
-                Some((_, last)) if low <= last.saturating_add(1) => *last = (*last).max(high),
-                _ => merged.push((low, high)),
+        ranges.dedup_by(|&mut (low, high), (_, last)| {
+            let touches = low <= last.saturating_add(1);
+            if touches {
+                *last = high.max(*last);
             }
-        }
-        Self { ranges: merged }
+            touches
+        });
+        Self { ranges }
     }
 
     /// Whether a port is in the set.
@@ -98,10 +96,10 @@ impl PortSet {
 
     fn read_item(item: Value<'_>, key: &str, reading: &mut Reading, ranges: &mut Vec<(u16, u16)>) {
         match item.get() {
-            DeValue::Integer(integer) => match item.integer().map(u16::try_from) {
+            Data::Integer(digits, _) => match item.integer().map(u16::try_from) {
                 Some(Ok(port)) if port > 0 => ranges.push((port, port)),
                 _ => {
-                    let message = format!("`{}` is no port", integer.as_str());
+                    let message = format!("`{digits}` is no port");
                     let help = Some("ports are 1 to 65535".to_owned());
                     reading.error(
                         PolicyErrorKind::BadValue,
@@ -112,7 +110,7 @@ impl PortSet {
                     );
                 }
             },
-            DeValue::String(text) => Self::read_text(text, item, key, reading, ranges),
+            Data::String(text) => Self::read_text(text, item, key, reading, ranges),
             _ => item.wrong_type(
                 reading,
                 key,

@@ -1,17 +1,14 @@
 //! Walking a TOML tree so that one run reports every error, each at its key.
 //!
 //! `serde` stops at the first error and loses spans inside flattened and untagged shapes, so the
-//! tree of the toml crate is walked by hand: [`Table::take`] hands out keys, and whatever nobody took
+//! tree of the text is walked by hand: [`Table::take`] hands out keys, and whatever nobody took
 //! is an unknown key.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
 use super::super::error::{PolicyError, PolicyErrorKind, suggestion};
-use super::{AddressSet, PortSet};
+use super::{AddressSet, Data, Node, Pair, PortSet, Tree};
 use crate::source::{SourceId, Span};
 
 /// Named sets of one policy file, with the places of their names.
@@ -28,6 +25,8 @@ pub struct Sets {
 pub struct Reading {
     /// The file.
     pub source: SourceId,
+    /// Where in the file the text begins whose tree is read, in bytes: ranges count from there.
+    pub base: usize,
     /// What is wrong so far.
     pub errors: Vec<PolicyError>,
     /// The sets that values may name.
@@ -38,13 +37,13 @@ impl Reading {
     /// Starts reading a file.
     #[must_use]
     pub fn new(source: SourceId) -> Self {
-        Self { source, errors: Vec::new(), sets: Sets::default() }
+        Self { source, base: 0, errors: Vec::new(), sets: Sets::default() }
     }
 
-    /// A span of the file.
+    /// The span of a range in the tree that is read.
     #[must_use]
     pub fn span(&self, range: Range<usize>) -> Span {
-        Span::new(self.source, range)
+        Span::new(self.source, self.base + range.start..self.base + range.end)
     }
 
     /// Records an error.
@@ -75,39 +74,39 @@ impl Reading {
 /// A value with its place.
 #[derive(Debug, Clone, Copy)]
 pub struct Value<'a> {
-    value: &'a Spanned<DeValue<'a>>,
+    node: &'a Node<'a>,
 }
 
 impl<'a> Value<'a> {
     /// Wraps a value of the tree.
     #[must_use]
-    pub fn new(value: &'a Spanned<DeValue<'a>>) -> Self {
-        Self { value }
+    pub fn new(node: &'a Node<'a>) -> Self {
+        Self { node }
     }
 
     /// The value itself.
     #[must_use]
-    pub fn get(&self) -> &'a DeValue<'a> {
-        self.value.get_ref()
+    pub fn get(&self) -> &'a Data<'a> {
+        &self.node.data
     }
 
     /// Its bytes in the file.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
-        self.value.span()
+        self.node.range.clone()
     }
 
     /// What it is, for messages: `a string`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self.get() {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a float",
-            DeValue::Boolean(_) => "a boolean",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
+            Data::String(_) => "a string",
+            Data::Integer(..) => "an integer",
+            Data::Float => "a float",
+            Data::Boolean(_) => "a boolean",
+            Data::Datetime(_) => "a date",
+            Data::Array(_) => "a list",
+            Data::Table(_) => "a table",
         }
     }
 
@@ -121,7 +120,7 @@ impl<'a> Value<'a> {
     /// The text, if it is a string.
     pub fn text(&self, reading: &mut Reading, key: &str) -> Option<&'a str> {
         match self.get() {
-            DeValue::String(text) => Some(text),
+            Data::String(text) => Some(text),
             _ => {
                 self.wrong_type(reading, key, "a string");
                 None
@@ -132,26 +131,29 @@ impl<'a> Value<'a> {
     /// The integer, if it is one of 64 bits.
     pub fn integer(&self) -> Option<i64> {
         match self.get() {
-            DeValue::Integer(integer) => {
-                i64::from_str_radix(integer.as_str(), integer.radix()).ok()
-            }
+            Data::Integer(digits, radix) => i64::from_str_radix(digits, *radix).ok(),
             _ => None,
         }
     }
 
     /// The elements of a list, or the value itself as the only one.
     #[must_use]
-    pub fn items(&self) -> Vec<Value<'a>> {
-        match self.get() {
-            DeValue::Array(array) => array.iter().map(Value::new).collect(),
-            _ => vec![*self],
-        }
+    pub fn items(&self) -> impl ExactSizeIterator<Item = Value<'a>> + use<'a> {
+        let nodes = match self.get() {
+            Data::Array(nodes) => nodes.as_slice(),
+            _ => std::slice::from_ref(self.node),
+        };
+        nodes.iter().map(Value::new)
     }
 
     /// The elements of a list; an empty one is an error, since no value can be in it.
-    pub fn some_items(&self, reading: &mut Reading, key: &str) -> Option<Vec<Value<'a>>> {
+    pub fn some_items(
+        &self,
+        reading: &mut Reading,
+        key: &str,
+    ) -> Option<impl ExactSizeIterator<Item = Value<'a>> + use<'a>> {
         let items = self.items();
-        if items.is_empty() {
+        if items.len() == 0 {
             let message = format!("the list of `{key}` is empty, so nothing can match it");
             reading.error(PolicyErrorKind::BadValue, self.range(), message, "empty", None);
             return None;
@@ -161,18 +163,23 @@ impl<'a> Value<'a> {
 
     /// The strings of a list, or the single string.
     pub fn texts(&self, reading: &mut Reading, key: &str) -> Option<Vec<(&'a str, Range<usize>)>> {
-        let items = self.items();
-        let texts: Vec<_> = items
-            .iter()
-            .filter_map(|item| Some((item.text(reading, key)?, item.range())))
-            .collect();
-        (texts.len() == items.len()).then_some(texts)
+        texts(self.items(), reading, key)
+    }
+
+    /// The strings of a list that is not empty, or the single string.
+    pub fn some_texts(
+        &self,
+        reading: &mut Reading,
+        key: &str,
+    ) -> Option<Vec<(&'a str, Range<usize>)>> {
+        let items = self.some_items(reading, key)?;
+        texts(items, reading, key)
     }
 
     /// The table, if it is one.
     pub fn table(&self, reading: &mut Reading, key: &str) -> Option<Table<'a>> {
         match self.get() {
-            DeValue::Table(table) => Some(Table::new(table, self.range())),
+            Data::Table(pairs) => Some(Table { pairs, range: self.range(), taken: Vec::new() }),
             _ => {
                 self.wrong_type(reading, key, "a table");
                 None
@@ -181,10 +188,22 @@ impl<'a> Value<'a> {
     }
 }
 
+/// The strings among items, if all are strings.
+fn texts<'a>(
+    items: impl ExactSizeIterator<Item = Value<'a>>,
+    reading: &mut Reading,
+    key: &str,
+) -> Option<Vec<(&'a str, Range<usize>)>> {
+    let count = items.len();
+    let mut texts = Vec::with_capacity(count);
+    texts.extend(items.filter_map(|item| Some((item.text(reading, key)?, item.range()))));
+    (texts.len() == count).then_some(texts)
+}
+
 /// A table whose keys are taken one by one.
 #[derive(Debug)]
 pub struct Table<'a> {
-    table: &'a DeTable<'a>,
+    pairs: &'a [Pair<'a>],
     range: Range<usize>,
     taken: Vec<&'a str>,
 }
@@ -200,7 +219,11 @@ pub struct Entry<'a> {
     pub value: Value<'a>,
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    fn new(pair: &'a Pair<'a>) -> Self {
+        Self { name: &pair.name, key: pair.key.clone(), value: Value::new(&pair.value) }
+    }
+
     /// From the key to the end of the value.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
@@ -209,10 +232,10 @@ impl Entry<'_> {
 }
 
 impl<'a> Table<'a> {
-    /// A table whose header or braces are `range`.
+    /// The root of a text, which has no bytes of its own.
     #[must_use]
-    pub fn new(table: &'a DeTable<'a>, range: Range<usize>) -> Self {
-        Self { table, range, taken: Vec::new() }
+    pub fn root(tree: &'a Tree<'a>) -> Self {
+        Self { pairs: &tree.root, range: 0..0, taken: Vec::new() }
     }
 
     /// The header, or the braces with what is in them.
@@ -222,26 +245,14 @@ impl<'a> Table<'a> {
     }
 
     /// All entries, in the order of the file.
-    #[must_use]
-    pub fn entries(&self) -> Vec<Entry<'a>> {
-        let mut entries: Vec<Entry<'a>> = self
-            .table
-            .iter()
-            .map(|(key, value)| Entry {
-                name: key.get_ref().as_ref(),
-                key: key.span(),
-                value: Value::new(value),
-            })
-            .collect();
-        entries.sort_by_key(|entry| entry.key.start);
-        entries
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'a>> + use<'a> {
+        self.pairs.iter().map(Entry::new)
     }
 
     /// Takes a key, if it is there.
     pub fn take(&mut self, name: &'static str) -> Option<Entry<'a>> {
         self.taken.push(name);
-        let (key, value) = self.table.get_key_value(name)?;
-        Some(Entry { name: key.get_ref().as_ref(), key: key.span(), value: Value::new(value) })
+        self.pairs.iter().find(|pair| pair.name == name).map(Entry::new)
     }
 
     /// Takes a key that holds a string.
