@@ -6,7 +6,7 @@
 //! Standard library predicates (`is_private`, ...) are not used: they differ from each other and from
 //! the registries.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A named set of addresses.
@@ -112,6 +112,73 @@ pub fn unmapped(address: IpAddr) -> IpAddr {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,
     }
+}
+
+/// Appends an address as it stands before a port: `127.0.0.1`, `[::1]`.
+pub fn push_in_endpoint(text: &mut String, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => push_v4(text, ip),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => text.push_str("[::]"),
+        IpAddr::V6(ip) => {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "[{ip}]");
+        }
+    }
+}
+
+/// The canonical text of an address.
+#[must_use]
+pub fn text(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => {
+            let mut text = String::with_capacity("255.255.255.255".len());
+            push_v4(&mut text, ip);
+            text
+        }
+        IpAddr::V6(ip) => ip.to_string(),
+    }
+}
+
+/// Appends an IPv4 address. Tables hold thousands, and the standard library takes several times as long.
+pub fn push_v4(text: &mut String, ip: Ipv4Addr) {
+    for (index, octet) in ip.octets().into_iter().enumerate() {
+        if index > 0 {
+            text.push('.');
+        }
+        push_number(text, u64::from(octet));
+    }
+}
+
+/// Appends a number in decimal digits.
+pub fn push_number(text: &mut String, number: u64) {
+    const GROUP: u64 = 1000;
+    let (above, group) = (number / GROUP, (number % GROUP) as usize);
+    let mut skipped = 0;
+    match above {
+        0 => skipped = usize::from(group < 100) + usize::from(group < 10),
+        _ => push_number(text, above),
+    }
+    text.push_str(DIGITS.get(3 * group + skipped..3 * group + 3).unwrap_or_default());
+}
+
+/// The numbers from `000` to `999`, one behind the other: to look three digits up takes less than to make
+/// one.
+static DIGITS: &str = match std::str::from_utf8(&digits()) {
+    Ok(digits) => digits,
+    Err(_) => "",
+};
+
+#[expect(clippy::indexing_slicing, reason = "computed when this is compiled")]
+const fn digits() -> [u8; 3000] {
+    let mut digits = [0; 3000];
+    let mut number = 0;
+    while number < 1000 {
+        digits[3 * number] = b'0' + (number / 100) as u8;
+        digits[3 * number + 1] = b'0' + (number / 10 % 10) as u8;
+        digits[3 * number + 2] = b'0' + (number % 10) as u8;
+        number += 1;
+    }
+    digits
 }
 
 /// An address as a tool prints it, taken apart.
@@ -243,6 +310,31 @@ mod tests {
             ("8.8.8.8", Public),
         ] {
             assert_eq!(scope(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_written_as_the_standard_library_does() {
+        let mut numbers: Vec<u64> = (0..=2100).collect();
+        for power in 0..20 {
+            let ten = 10_u64.pow(power);
+            numbers.extend([ten - 1, ten, ten + 1, ten.saturating_mul(7).saturating_add(42)]);
+        }
+        numbers.extend([65535, u64::from(u32::MAX), u64::MAX - 1, u64::MAX]);
+        for number in numbers {
+            let mut text = String::from("x");
+            push_number(&mut text, number);
+            assert_eq!(text, format!("x{number}"));
+        }
+        for ip in
+            ["0.0.0.0", "127.0.0.1", "255.255.255.255", "10.99.100.9", "::", "::1", "fe80::a:1"]
+        {
+            let ip: IpAddr = ip.parse().unwrap();
+            assert_eq!(text(ip), ip.to_string());
+            let mut text = String::new();
+            push_in_endpoint(&mut text, ip);
+            let bracketed = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+            assert_eq!(text, bracketed);
         }
     }
 

@@ -69,25 +69,30 @@ pub(crate) fn line(text: &mut String, colour: bool, pieces: &[(Paint, &str)]) {
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {
     // Most texts are such, and looking up the width of each character costs more than all else.
-    let printable = |byte: u8| (0x20..0x7F).contains(&byte);
-    if text.bytes().all(printable) { text.len() } else { text.width() }
+    if is_plain(text) { text.len() } else { text.width() }
 }
 
-/// Appends a text with blanks behind it, `columns` wide.
-pub(crate) fn push_padded(target: &mut String, text: &str, columns: usize) {
-    target.push_str(text);
-    push_blanks(target, columns.saturating_sub(width(text)));
+/// Whether a text is printable ASCII and nothing else. All bytes are looked at, which is many at a time.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & (0x20..0x7F).contains(&byte))
 }
 
 /// Appends so many blanks.
 pub(crate) fn push_blanks(target: &mut String, count: usize) {
-    target.extend(std::iter::repeat_n(' ', count));
+    const BLANKS: &str = "                                                                ";
+    let mut rest = count;
+    while rest > 0 {
+        let some = rest.min(BLANKS.len());
+        target.push_str(BLANKS.get(..some).unwrap_or_default());
+        rest -= some;
+    }
 }
 
 /// A text with blanks behind it, `columns` wide.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
     let mut padded = String::with_capacity(text.len().max(columns));
-    push_padded(&mut padded, text, columns);
+    padded.push_str(text);
+    push_blanks(&mut padded, columns.saturating_sub(width(text)));
     padded
 }
 
@@ -99,13 +104,13 @@ pub(crate) fn right(text: &str, columns: usize) -> String {
     padded
 }
 
-/// The beginning of a text that takes at most `width` columns, with an ellipsis when that is not all.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
+/// The beginning of a text that takes at most so many columns, with an ellipsis when that is not all.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
         return text.to_owned();
     }
     let mut short =
-        text.get(..prefix(text, width.saturating_sub(1))).unwrap_or_default().to_owned();
+        text.get(..prefix(text, columns.saturating_sub(1))).unwrap_or_default().to_owned();
     short.push('…');
     short
 }

@@ -26,7 +26,7 @@ pub(super) fn number(violations: &mut [Violation], rule: &str, snapshot: &Snapsh
     for violation in violations {
         text.truncate(start);
         if let Some(socket) = violation.socket.and_then(|index| snapshot.sockets().get(index)) {
-            write_endpoint(&mut text, snapshot, socket);
+            push_endpoint(&mut text, snapshot, socket);
         }
         let mut number = 0;
         if !is_alone {
@@ -48,16 +48,16 @@ pub(super) fn number(violations: &mut [Violation], rule: &str, snapshot: &Snapsh
 /// What a listener is, from run to run.
 pub(super) fn endpoint(snapshot: &Snapshot, socket: &Socket) -> String {
     let mut text = String::new();
-    write_endpoint(&mut text, snapshot, socket);
+    push_endpoint(&mut text, snapshot, socket);
     text
 }
 
-fn write_endpoint(text: &mut String, snapshot: &Snapshot, socket: &Socket) {
+fn push_endpoint(text: &mut String, snapshot: &Snapshot, socket: &Socket) {
     text.push_str(socket.transport.name());
     text.push('\0');
     if let Some(netns) = snapshot.details(socket).netns {
         text.push_str(snapshot.text(netns));
     }
     text.push('\0');
-    snapshot.write_endpoint(socket, text);
+    snapshot.push_endpoint(socket, text);
 }

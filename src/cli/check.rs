@@ -8,6 +8,7 @@ use super::progress::Progress;
 use super::session::{self, Session, Telling};
 use super::{live, policies};
 use crate::audit::{Verdict, audit};
+use crate::live::Wanted;
 use crate::policy::Policy;
 use crate::report::diagnostic::{Level, Shown};
 use crate::report::{REPORTERS, ReportFormat};
@@ -50,10 +51,15 @@ fn check(
     // wrong and its owner is wanted.
     let policy = session.policy();
     let is_wrong = |snapshot: &Snapshot| {
-        audit(policy, snapshot, run.grade).iter().any(|result| result.verdict == Verdict::Fail)
+        let results = audit(policy, snapshot, run.grade);
+        results
+            .iter()
+            .any(|result| result.verdict == Verdict::Fail || !result.violations.is_empty())
     };
-    let inputs = Inputs::new(&args.input)?;
-    let mut inputs = inputs.look(live::asked(policy), Some(Box::new(is_wrong)));
+    // Where nothing is wrong, people are shown no row.
+    let brief = args.format == "human" && outputs.len() == 1 && !args.verbose;
+    let asked = Wanted { brief, ..live::asked(policy) };
+    let mut inputs = Inputs::new(&args.input)?.look(asked, Some(Box::new(is_wrong)));
     // What people read is written in the end; other reports would run through the line.
     let wanted = !args.quiet && !args.verbose;
     let columns = screen.progress(args.format == "human").filter(|_| wanted);

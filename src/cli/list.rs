@@ -25,7 +25,8 @@ fn list(args: &ListArgs, screen: &Screen) -> Result<u8, CliError> {
         CliError::new(CliErrorKind::Usage, message, suggestion(&args.format, &known, "the formats"))
     })?;
     // People are shown the names of processes, programs everything.
-    let wanted = Wanted { processes: true, details: args.format != "human", ..Wanted::default() };
+    let brief = args.format == "human";
+    let wanted = Wanted { processes: true, details: !brief, brief, ..Wanted::default() };
     let inputs = Inputs::new(&args.input)?.look(wanted, None);
     let (snapshots, whole) = inputs.snapshots(args.input.lenient, args.verbose, screen);
     let snapshots: Vec<_> = snapshots.iter().collect();

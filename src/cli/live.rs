@@ -13,8 +13,15 @@ use crate::snapshot::Snapshot;
 pub(super) type Closer<'a> = Box<dyn Fn(&Snapshot) -> bool + 'a>;
 
 /// Everything that is shown of processes.
-pub(super) const ALL: Wanted =
-    Wanted { processes: true, details: true, cmdline: false, redact: false };
+pub(super) const ALL: Wanted = Wanted { processes: true, details: true, ..NONE };
+const NONE: Wanted = Wanted {
+    processes: false,
+    groups: false,
+    details: false,
+    cmdline: false,
+    brief: false,
+    redact: false,
+};
 
 /// How the live host is read, and what is wanted of it.
 pub(super) struct LiveHost<'a> {
@@ -57,10 +64,14 @@ impl<'a> LiveHost<'a> {
             ));
         }
         let live = Live::read(self.options.clone(), Some(now())).map_err(|fault| error(&fault))?;
-        let mut capture = live.capture(self.allowed(self.wanted));
-        if self.allowed(ALL) != self.allowed(self.wanted)
+        let mut wanted = live.settle(self.allowed(self.wanted));
+        // A second look goes through all processes once more: rows cost less.
+        wanted.brief &= self.closer.is_none() || !wanted.processes;
+        let mut capture = live.capture(wanted);
+        if self.allowed(ALL) != wanted
             && self.closer.as_ref().is_some_and(|closer| closer(&capture.snapshot))
         {
+            drop(capture);
             capture = live.capture(self.allowed(ALL));
         }
         let host = &mut capture.snapshot.host;
@@ -75,15 +86,17 @@ impl<'a> LiveHost<'a> {
     fn allowed(&self, wanted: Wanted) -> Wanted {
         match self.processes {
             true => wanted,
-            false => Wanted { processes: false, details: false, cmdline: false, ..wanted },
+            false => Wanted { brief: wanted.brief, redact: wanted.redact, ..NONE },
         }
     }
 }
 
-/// What the rules of a policy look at.
+/// What the rules of a policy look at. The user id of a socket is always told; a name of a user is one
+/// outside of containers only.
 pub(super) fn asked(policy: &Policy) -> Wanted {
-    let details = policy.asks(&["exe", "user", "uid", "cgroup", "unit", "container"]);
-    Wanted { processes: details || policy.asks(&["process"]), details, ..Wanted::default() }
+    let (exe, process) = (policy.asks(&["exe"]), policy.asks(&["process"]));
+    let groups = policy.asks(&["user", "cgroup", "unit", "container"]);
+    Wanted { processes: exe || process, details: exe, groups, ..NONE }
 }
 
 fn now() -> String {

@@ -20,22 +20,21 @@
 //! what it covers: an empty one proves nothing by itself.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{Listing, Style};
-use crate::address::Scope;
+use crate::address::{Scope, push_number};
 use crate::capture::cure;
 use crate::safe;
 use crate::snapshot::{
-    Address, Cell, Device, Family, Owner, Port, Snapshot, Socket, Transport, Vantage,
+    Address, Cell, Details, Device, Family, Owner, Port, Snapshot, Socket, Text, Transport, Vantage,
 };
-use crate::style::{
-    GAP, NARROWEST, PADDED, Paint, cut, pad, push_blanks, push_padded, right, width, wrap,
-};
+use crate::source::SourceId;
+use crate::style::{GAP, NARROWEST, PADDED, Paint, cut, pad, push_blanks, right, width, wrap};
 use crate::truth::Missing;
 
 /// Under so many columns for endpoint and owner together, a row takes two lines.
@@ -84,71 +83,154 @@ pub(crate) fn paint(scope: Option<Scope>) -> Paint {
     }
 }
 
-/// One row of a table; all texts are harmless.
+/// One row of a table; all texts are harmless. It is filled anew for each socket: texts of their own would
+/// cost each row more than what stands in them.
+#[derive(Default)]
 struct Row {
     scope: Option<Scope>,
-    /// Address, device and port.
+    /// Address, device and port, and how many columns that takes.
     endpoint: String,
+    endpoint_columns: usize,
     /// What `::` lets in besides, or the marks of what is not known.
     endpoint_mark: String,
     transport: &'static str,
-    /// What holds the socket, one item each, and the mark of what is not known of it.
-    owners: Vec<String>,
+    owners: Items,
+    /// The mark of what is not known of the owners.
     owner_mark: String,
+    /// How many columns owners and mark take.
+    owner_columns: usize,
+    /// What these two say, where that is simple: the next row often says the same.
+    said: Option<Said>,
     line: String,
 }
 
+/// All that the owners of a socket with at most one process are shown by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Said {
+    process: Option<(Text, u32)>,
+    unit: Option<Text>,
+    user: Option<Text>,
+    uid: Option<u32>,
+    container: Option<Text>,
+    missing: Option<Missing>,
+}
+
+impl Said {
+    fn new(snapshot: &Snapshot, socket: &Socket) -> Option<Self> {
+        let process = match snapshot.owners(socket) {
+            [] => None,
+            [Owner { name: Some(name), pid: Some(pid), .. }] => Some((*name, *pid)),
+            _ => return None,
+        };
+        let Details { unit, user, uid, container, .. } = snapshot.details(socket);
+        let missing = socket.owners_missing;
+        Some(Self { process, unit, user, uid, container, missing })
+    }
+}
+
 impl Row {
-    fn endpoint_width(&self) -> usize {
-        width(&self.endpoint) + width(&self.endpoint_mark)
-    }
-
-    /// All owners and the mark.
-    fn whole_owners(&self) -> Cow<'_, str> {
-        match (self.owners.as_slice(), self.owner_mark.as_str()) {
-            ([one], "") => Cow::Borrowed(one),
-            (owners, mark) => Cow::Owned(owners.join(", ") + mark),
+    /// Fills in the endpoint of a socket.
+    fn endpoint(&mut self, snapshot: &Snapshot, socket: &Socket) {
+        self.endpoint.clear();
+        snapshot.push_endpoint(socket, &mut self.endpoint);
+        // Addresses and numbers do no harm, names may.
+        if is_plain(socket) {
+            self.endpoint_columns = self.endpoint.len();
+            return;
         }
+        if let Cow::Owned(harmless) = safe::line(&self.endpoint) {
+            self.endpoint = harmless;
+        }
+        self.endpoint_columns = width(&self.endpoint);
     }
 
-    /// The endpoint in at most `width` columns, with its marks where there is room for both.
-    fn fit_endpoint(&self, width: usize) -> String {
+    /// How many columns the endpoint takes with its marks, which are ASCII.
+    fn endpoint_width(&self) -> usize {
+        self.endpoint_columns + self.endpoint_mark.len()
+    }
+
+    /// The endpoint in at most so many columns, with its marks where there is room for both.
+    fn fit_endpoint(&self, columns: usize) -> String {
         let mark = &self.endpoint_mark;
-        match width.checked_sub(mark.width()) {
-            Some(room) if room >= 8 || self.endpoint_width() <= width => {
+        match columns.checked_sub(width(mark)) {
+            Some(room) if room >= 8 || self.endpoint_width() <= columns => {
                 cut(&self.endpoint, room) + mark
             }
-            _ => cut(&format!("{}{mark}", self.endpoint), width),
+            _ => cut(&format!("{}{mark}", self.endpoint), columns),
         }
     }
 
-    /// The owners in at most `width` columns: as many as there is room for, the number of the others, and
+    /// The owners in at most so many columns: as many as there is room for, the number of the others, and
     /// the mark.
-    fn fit_owners(&self, width: usize) -> String {
-        let mark = &self.owner_mark;
-        let whole = self.owners.join(", ") + mark;
-        if whole.width() <= width {
+    fn fit_owners(&self, columns: usize) -> String {
+        let (owners, mark) = (&self.owners, &self.owner_mark);
+        let whole = format!("{}{mark}", owners.text);
+        if width(&whole) <= columns {
             return whole;
         }
         // No more items than columns can fit; a hostile row may have many thousands.
-        for shown in (1..self.owners.len().min(width)).rev() {
-            let head = self.owners.get(..shown).unwrap_or_default().join(", ");
-            let fitting = format!("{head} +{}{mark}", self.owners.len() - shown);
-            if fitting.width() <= width {
+        for shown in (1..owners.len().min(columns)).rev() {
+            let fitting = format!("{} +{}{mark}", owners.first(shown), owners.len() - shown);
+            if width(&fitting) <= columns {
                 return fitting;
             }
         }
-        let tail = match self.owners.len() {
+        let tail = match owners.len() {
             0 | 1 => mark.clone(),
             count => format!(" +{}{mark}", count - 1),
         };
-        let first = self.owners.first().map_or("", String::as_str);
-        match width.checked_sub(tail.width()) {
-            Some(room) if room >= 2 => cut(first, room) + &tail,
-            _ => cut(&whole, width),
+        match columns.checked_sub(width(&tail)) {
+            Some(room) if room >= 2 => cut(owners.first(1), room) + &tail,
+            _ => cut(&whole, columns),
         }
     }
 }
+
+/// What holds a socket, one item each: `nginx (812), systemd (1)`.
+#[derive(Default)]
+struct Items {
+    text: String,
+    /// Where each item ends.
+    ends: Vec<usize>,
+}
+
+impl Items {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Adds an item, which `write` appends to the text.
+    fn add(&mut self, write: impl FnOnce(&mut String)) {
+        if !self.ends.is_empty() {
+            self.text.push_str(BETWEEN);
+        }
+        write(&mut self.text);
+        self.ends.push(self.text.len());
+    }
+
+    /// The first so many.
+    fn first(&self, count: usize) -> &str {
+        let end = count.checked_sub(1).and_then(|last| self.ends.get(last)).copied();
+        self.text.get(..end.unwrap_or_default()).unwrap_or_default()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| {
+            let item = self.text.get(start..end).unwrap_or_default();
+            start = end + BETWEEN.len();
+            item
+        })
+    }
+}
+
+/// Between two items.
+const BETWEEN: &str = ", ";
 
 /// How wide the cells of a table are. Rows are made twice, to be measured and to be written: all of
 /// them at once would take several times the memory of the capture.
@@ -165,14 +247,11 @@ struct Widths {
 
 impl Widths {
     fn add(&mut self, row: &Row) {
-        let owner: usize = row.owners.iter().map(|owner| width(owner) + ", ".len()).sum();
-        let owner = owner.saturating_sub(", ".len()) + width(&row.owner_mark);
         let endpoint = row.endpoint_width();
-        self.scope = self.scope.max(width(scope_text(row.scope)));
+        self.scope = self.scope.max(scope_text(row.scope).len());
         self.endpoint = self.endpoint.max(endpoint);
-        self.transport = self.transport.max(width(row.transport));
-        self.owner = self.owner.max(owner);
-        self.line = self.line.max(width(&row.line));
+        self.transport = self.transport.max(row.transport.len());
+        self.owner = self.owner.max(row.owner_columns);
         if !self.endpoints.contains(&endpoint) {
             self.endpoints.insert(endpoint);
         }
@@ -228,11 +307,19 @@ impl Page {
 
     /// ` [1]`, which the note of that number explains.
     fn mark(&mut self, reason: Missing) -> String {
+        let mut text = String::new();
+        self.push_mark(&mut text, reason);
+        text
+    }
+
+    fn push_mark(&mut self, text: &mut String, reason: Missing) {
         let index = self.notes.iter().position(|&known| known == reason).unwrap_or_else(|| {
             self.notes.push(reason);
             self.notes.len() - 1
         });
-        format!(" [{}]", index + 1)
+        text.push_str(" [");
+        push_number(text, index as u64 + 1);
+        text.push(']');
     }
 
     /// Writes what was gathered.
@@ -289,32 +376,42 @@ impl Page {
         }
     }
 
-    fn row(&mut self, snapshot: &Snapshot, socket: &Socket) -> Row {
-        let mut mark = match (socket.address, socket.v6only) {
-            (Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), None) => self.mark(Missing::DualStack),
+    /// Fills the row of a socket, all but its endpoint and line.
+    fn row(&mut self, snapshot: &Snapshot, socket: &Socket, row: &mut Row) {
+        row.scope = socket.scope();
+        row.transport = if socket.mptcp { "mptcp" } else { socket.transport.name() };
+        let mark = &mut row.endpoint_mark;
+        mark.clear();
+        match (socket.address, socket.v6only) {
+            (Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), None) => {
+                self.push_mark(mark, Missing::DualStack);
+            }
             (Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), Some(false)) => {
-                " (and IPv4)".to_owned()
+                mark.push_str(" (and IPv4)");
             }
             (Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) | Address::Dual, Some(true)) => {
-                " (IPv6 only)".to_owned()
+                mark.push_str(" (IPv6 only)");
             }
-            (Address::Star, _) => self.mark(Missing::AddressStar),
-            (Address::Reached(_), _) => self.mark(Missing::SeenFromOutside),
-            (Address::Missing(reason), _) => self.mark(reason),
-            (Address::Ip(_) | Address::Dual, _) => String::new(),
-        };
+            (Address::Star, _) => self.push_mark(mark, Missing::AddressStar),
+            (Address::Reached(_), _) => self.push_mark(mark, Missing::SeenFromOutside),
+            (Address::Missing(reason), _) => self.push_mark(mark, reason),
+            (Address::Ip(_) | Address::Dual, _) => {}
+        }
         if let Port::Missing(reason) = socket.port {
-            mark += &self.mark(reason);
+            self.push_mark(mark, reason);
         }
-        Row {
-            scope: socket.scope(),
-            endpoint: harmless(snapshot.endpoint(socket)),
-            endpoint_mark: mark,
-            transport: if socket.mptcp { "mptcp" } else { socket.transport.name() },
-            owners: owners(snapshot, socket),
-            owner_mark: socket.owners_missing.map_or_else(String::new, |reason| self.mark(reason)),
-            line: snapshot.line(socket).to_string(),
+        let said = Said::new(snapshot, socket);
+        if said.is_some() && said == row.said {
+            return;
         }
+        row.said = said;
+        row.owners.clear();
+        push_owners(snapshot, socket, &mut row.owners);
+        row.owner_mark.clear();
+        if let Some(reason) = socket.owners_missing {
+            self.push_mark(&mut row.owner_mark, reason);
+        }
+        row.owner_columns = width(&row.owners.text) + row.owner_mark.len();
     }
 
     fn table(
@@ -327,15 +424,25 @@ impl Page {
             return Ok(());
         }
         let mut widths = Widths::default();
+        let mut row = Row::default();
         for socket in sockets {
-            widths.add(&self.row(snapshot, socket));
+            self.row(snapshot, socket, &mut row);
+            match numbers_width(socket) {
+                Some(columns) => row.endpoint_columns = columns,
+                None => row.endpoint(snapshot, socket),
+            }
+            widths.add(&row);
         }
+        widths.line = last_line(snapshot, sockets).to_string().len();
         let columns = columns(&widths, self.width);
         if !columns.stacked {
             self.header(&columns);
         }
         for socket in sockets {
-            let row = self.row(snapshot, socket);
+            self.row(snapshot, socket, &mut row);
+            row.endpoint(snapshot, socket);
+            row.line.clear();
+            push_number(&mut row.line, snapshot.line(socket) as u64);
             match columns.stacked {
                 true => self.stacked(&row, &columns),
                 false => self.wide(&row, &columns),
@@ -404,15 +511,20 @@ impl Page {
     /// The same without colours and of any width: written at once.
     fn plain(&mut self, row: &Row, columns: &Columns) {
         let text = &mut self.text;
-        push_padded(text, scope_text(row.scope), columns.scope);
+        let scope = scope_text(row.scope);
+        text.push_str(scope);
+        push_blanks(text, columns.scope.saturating_sub(scope.len()));
         text.push_str(GAP);
         text.push_str(&row.endpoint);
         text.push_str(&row.endpoint_mark);
         push_blanks(text, columns.endpoint.saturating_sub(row.endpoint_width()));
         text.push_str(GAP);
-        push_padded(text, row.transport, columns.transport);
+        text.push_str(row.transport);
+        push_blanks(text, columns.transport.saturating_sub(row.transport.len()));
         text.push_str(GAP);
-        push_padded(text, &row.whole_owners(), columns.owner);
+        text.push_str(&row.owners.text);
+        text.push_str(&row.owner_mark);
+        push_blanks(text, columns.owner.saturating_sub(row.owner_columns));
         text.push_str(GAP);
         push_blanks(text, columns.line.saturating_sub(row.line.len()));
         text.push_str(&row.line);
@@ -481,12 +593,40 @@ impl Page {
     }
 }
 
-/// The text, with what could harm made visible.
-fn harmless(text: String) -> String {
-    match safe::line(&text) {
-        Cow::Borrowed(_) => text,
-        Cow::Owned(harmless) => harmless,
+/// The highest line of these sockets: of those that stand in one text the last one has it.
+fn last_line(snapshot: &Snapshot, sockets: &[&Socket]) -> usize {
+    let mut highest = 0;
+    let mut last: BTreeMap<SourceId, &Socket> = BTreeMap::new();
+    for &socket in sockets {
+        if snapshot.details(socket).line.is_some() {
+            highest = highest.max(snapshot.line(socket));
+            continue;
+        }
+        let known = last.entry(socket.source).or_insert(socket);
+        if known.row.start < socket.row.start {
+            *known = socket;
+        }
     }
+    last.into_values().map(|socket| snapshot.line(socket)).fold(highest, usize::max)
+}
+
+/// How many columns an endpoint takes that is a plain IPv4 address and a port.
+fn numbers_width(socket: &Socket) -> Option<usize> {
+    let digits = |number: u16| number.checked_ilog10().unwrap_or_default() as usize + 1;
+    match (socket.address, socket.port) {
+        (Address::Ip(IpAddr::V4(ip)), Port::Number(port)) if is_plain(socket) => {
+            let octets = ip.octets().map(|octet| digits(u16::from(octet)));
+            Some(octets.iter().sum::<usize>() + "...:".len() + digits(port))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the endpoint of a socket has no text of others in it.
+fn is_plain(socket: &Socket) -> bool {
+    !matches!(socket.address, Address::Missing(_))
+        && !matches!(socket.device, Device::Named(_))
+        && matches!(socket.port, Port::Number(_))
 }
 
 /// Host and evidence.
@@ -539,9 +679,15 @@ fn sections(snapshot: &Snapshot) -> Vec<(Option<&str>, Vec<&Socket>)> {
         let mut keyed: Vec<(Order, &Socket)> =
             sockets.iter().map(|&socket| (order(socket), socket)).collect();
         // The text of an endpoint is made where nothing else tells two sockets apart.
+        let (mut one, mut other) = (String::new(), String::new());
         keyed.sort_by(|(a, first), (b, second)| {
-            let endpoints = || snapshot.endpoint(first).cmp(&snapshot.endpoint(second));
-            a.cmp(b).then_with(endpoints)
+            a.cmp(b).then_with(|| {
+                one.clear();
+                other.clear();
+                snapshot.push_endpoint(first, &mut one);
+                snapshot.push_endpoint(second, &mut other);
+                one.cmp(&other)
+            })
         });
         sockets.clear();
         sockets.extend(keyed.into_iter().map(|(_, socket)| socket));
@@ -649,15 +795,74 @@ fn presumed(snapshot: &Snapshot) -> Option<String> {
 /// What holds a socket: each process name once, with its pid or the number of its processes; what
 /// else is known where no process is.
 pub(crate) fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
+    let mut items = Items::default();
+    push_owners(snapshot, socket, &mut items);
+    items.iter().map(str::to_owned).collect()
+}
+
+fn push_owners(snapshot: &Snapshot, socket: &Socket, items: &mut Items) {
     let details = snapshot.details(socket);
-    if let [Owner { name: Some(name), pid: Some(pid), .. }] = snapshot.owners(socket)
-        && details.container.is_none()
-        && !snapshot.text(*name).is_empty()
-    {
-        return vec![format!("{} ({pid})", safe::line(snapshot.text(*name)))];
+    match snapshot.owners(socket) {
+        [] => push_unowned(snapshot, socket, &details, items),
+        [Owner { name: Some(name), pid: Some(pid), .. }] if !snapshot.text(*name).is_empty() => {
+            items.add(|text| {
+                text.push_str(&safe::line(snapshot.text(*name)));
+                push_pid(text, *pid);
+            });
+        }
+        owners => push_names(snapshot, owners, items),
     }
+    if let Some(container) = details.container {
+        items.add(|text| {
+            text.push_str("container ");
+            text.push_str(&safe::line(snapshot.text(container)));
+        });
+    }
+}
+
+fn push_pid(text: &mut String, pid: u32) {
+    text.push_str(" (");
+    push_number(text, u64::from(pid));
+    text.push(')');
+}
+
+/// What is known of a socket that no process is known to hold: its unit and its user.
+fn push_unowned(snapshot: &Snapshot, socket: &Socket, details: &Details, items: &mut Items) {
+    let unit = |text: &mut String, unit| {
+        text.push_str("unit ");
+        text.push_str(&safe::line(snapshot.text(unit)));
+    };
+    let is_user_known = details.user.is_some() || details.uid.is_some();
+    let user = |text: &mut String| match (details.user, details.uid) {
+        (Some(user), _) => {
+            text.push_str("user ");
+            text.push_str(&safe::line(snapshot.text(user)));
+        }
+        (None, uid) => {
+            text.push_str("uid ");
+            push_number(text, u64::from(uid.unwrap_or_default()));
+        }
+    };
+    items.add(|text| {
+        text.push_str(if socket.owners_missing.is_some() { "?" } else { "none" });
+        if details.unit.is_none() && !is_user_known {
+            return;
+        }
+        text.push_str(" (");
+        match details.unit {
+            Some(name) => unit(text, name),
+            None => user(text),
+        }
+        text.push(')');
+    });
+    if details.unit.is_some() && is_user_known {
+        items.add(user);
+    }
+}
+
+fn push_names(snapshot: &Snapshot, owners: &[Owner], items: &mut Items) {
     let mut names: Vec<(Option<&str>, Vec<u32>)> = Vec::new();
-    for owner in snapshot.owners(socket) {
+    for owner in owners {
         let name = owner.name.map(|name| snapshot.text(name));
         let at = names.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
             names.push((name, Vec::new()));
@@ -667,7 +872,6 @@ pub(crate) fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
             pids.push(pid);
         }
     }
-    let mut items = Vec::new();
     for (name, mut pids) in names {
         pids.sort_unstable();
         pids.dedup();
@@ -676,32 +880,18 @@ pub(crate) fn owners(snapshot: &Snapshot, socket: &Socket) -> Vec<String> {
             Some("") => "\"\"".into(),
             Some(name) => safe::line(name),
         };
-        items.push(match pids.as_slice() {
-            [] => name.into_owned(),
-            [pid] => format!("{name} ({pid})"),
-            pids => format!("{name} ×{}", pids.len()),
+        items.add(|text| {
+            text.push_str(&name);
+            match pids.as_slice() {
+                [] => {}
+                [pid] => push_pid(text, *pid),
+                pids => {
+                    text.push_str(" ×");
+                    push_number(text, pids.len() as u64);
+                }
+            }
         });
     }
-    let text = |text| safe::line(snapshot.text(text));
-    if items.is_empty() {
-        let process = if socket.owners_missing.is_some() { "?" } else { "none" };
-        let user = match (details.user, details.uid) {
-            (Some(user), _) => Some(format!("user {}", text(user))),
-            (None, Some(uid)) => Some(format!("uid {uid}")),
-            (None, None) => None,
-        };
-        let mut rest =
-            details.unit.map(|unit| format!("unit {}", text(unit))).into_iter().chain(user);
-        items.push(match rest.next() {
-            Some(first) => format!("{process} ({first})"),
-            None => process.to_owned(),
-        });
-        items.extend(rest);
-    }
-    if let Some(container) = details.container {
-        items.push(format!("container {}", text(container)));
-    }
-    items
 }
 
 /// The widths of the columns for cells of these widths.

@@ -27,6 +27,7 @@ const OVERFLOW_UID: u32 = 65534;
 const INIT: &str = "/init.scope";
 
 /// A listener on its way into the order of the snapshot.
+#[derive(Clone, Copy)]
 struct Entry<'a> {
     /// Namespace, transport, port and MPTCP, in the order of their weight.
     weight: u64,
@@ -63,13 +64,13 @@ struct Row<'a> {
 }
 
 /// What is looked up once for all sockets.
-struct Sight {
+struct Sight<'a> {
     wanted: Wanted,
     holders: Holders,
     /// Why a socket has no owner here, or may have others than those found.
     without_owner: Option<Missing>,
     others: Option<Missing>,
-    cgroups: BTreeMap<u64, String>,
+    cgroups: &'a BTreeMap<u64, String>,
     users: BTreeMap<u32, String>,
     privilege: facts::Privilege,
 }
@@ -83,19 +84,28 @@ pub(super) fn capture(live: &Live, wanted: Wanted) -> Capture {
         let listeners = part.space.iter().flat_map(|space| &space.listeners);
         entries.extend(listeners.map(|listener| Entry::new(listener, number)));
     }
-    entries.sort_unstable_by(|a, b| a.weight.cmp(&b.weight).then_with(|| a.rest().cmp(&b.rest())));
+    // Numbers are sorted several times as fast as addresses, and few have the same weight.
+    entries.sort_unstable_by_key(|entry| entry.weight);
+    for same in entries.chunk_by_mut(|a, b| a.weight == b.weight).filter(|same| same.len() > 1) {
+        same.sort_unstable_by_key(Entry::rest);
+    }
     let names: Vec<Option<String>> =
         live.parts.iter().enumerate().map(|(number, part)| name(part, number, wanted)).collect();
     let mut filler = Filler {
         builder: Builder::default(),
-        rows: Rows::new(entries.len()),
+        rows: if wanted.brief { Rows::blank(entries.len()) } else { Rows::new(entries.len()) },
         names: Vec::new(),
         sight: &sight,
         pooled: BTreeMap::new(),
         processes: Vec::new(),
+        last: None,
+        user: None,
+        place: None,
     };
     filler.builder.reserve(entries.len());
-    filler.builder.reserve_details(entries.len());
+    if !wanted.brief {
+        filler.builder.reserve_details(entries.len());
+    }
     filler.processes();
     for entry in &entries {
         let number = entry.number();
@@ -116,13 +126,41 @@ pub(super) fn capture(live: &Live, wanted: Wanted) -> Capture {
     Capture::new(snapshot, Vec::new(), format!("the live host, {how}"))
 }
 
-impl Sight {
-    fn new(live: &Live, wanted: Wanted) -> Self {
+/// Whether the kernel tells of every socket to which control group it belongs: then its holders have
+/// nothing to add to that.
+pub(super) fn are_groups_told(live: &Live) -> bool {
+    let groups = groups(live);
+    // In another user namespace the holders can tell of users that sockets do not.
+    facts::Privilege::read().first_user_namespace
+        && listeners(live).all(|listener| group(groups, listener).is_some())
+}
+
+fn listeners(live: &Live) -> impl Iterator<Item = &Listener> + Clone {
+    live.parts.iter().filter_map(|part| part.space.as_ref()).flat_map(|space| &space.listeners)
+}
+
+fn groups(live: &Live) -> &BTreeMap<u64, String> {
+    live.groups.get_or_init(|| {
+        let mut ids: Vec<u64> = listeners(live).filter_map(|listener| listener.cgroup).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        // The root has the first.
+        ids.retain(|&id| id > 1);
+        if ids.is_empty() { BTreeMap::new() } else { hierarchy::paths(&ids) }
+    })
+}
+
+/// The control group of a socket. The first process opens sockets for others: theirs is not its group.
+fn group<'a>(groups: &'a BTreeMap<u64, String>, listener: &Listener) -> Option<&'a str> {
+    let path = groups.get(&listener.cgroup?).map(String::as_str);
+    path.filter(|&path| path != INIT)
+}
+
+impl<'s> Sight<'s> {
+    fn new(live: &'s Live, wanted: Wanted) -> Self {
         let privilege = facts::Privilege::read();
-        let listeners =
-            || live.parts.iter().filter_map(|part| part.space.as_ref()).flat_map(|s| &s.listeners);
         let ask = Ask { details: wanted.details, cmdline: wanted.cmdline };
-        let inodes = listeners().map(|listener| listener.inode);
+        let inodes = listeners(live).map(|listener| listener.inode);
         let holders = wanted.processes.then(|| Holders::find(inodes, ask).ok()).flatten();
         let (without_owner, others) = match &holders {
             None if !wanted.processes => (Some(Missing::OwnerNotShown), None),
@@ -132,20 +170,12 @@ impl Sight {
             }
             Some(_) => (Some(Missing::OwnerNotFound), None),
         };
-        let ids: Vec<u64> = {
-            let mut ids: Vec<u64> = listeners().filter_map(|listener| listener.cgroup).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            // The root has the first.
-            ids.retain(|&id| id > 1);
-            ids
-        };
         Self {
             wanted,
             holders: holders.unwrap_or_default(),
             without_owner,
             others,
-            cgroups: if ids.is_empty() { BTreeMap::new() } else { hierarchy::paths(&ids) },
+            cgroups: groups(live),
             users: if wanted.redact { BTreeMap::new() } else { facts::users() },
             privilege,
         }
@@ -161,12 +191,10 @@ impl Sight {
             let at = links.binary_search_by_key(&index, |link| link.index).ok()?;
             links.get(at)
         });
-        let path = listener.cgroup.and_then(|id| self.cgroups.get(&id)).map(String::as_str);
         Row {
             listener,
             device,
-            // The first process opens sockets for others: theirs is not its group.
-            cgroup: path.filter(|&path| path != INIT),
+            cgroup: group(self.cgroups, listener),
             holds: self.holders.of(listener.inode),
             netns,
         }
@@ -192,7 +220,7 @@ impl Sight {
 }
 
 impl<'a> Row<'a> {
-    fn extra(&self, sight: &'a Sight) -> Extra<'a> {
+    fn extra(&self, sight: &'a Sight<'a>) -> Extra<'a> {
         Extra {
             device: self.device.map(|link| link.name.as_str()),
             holds: self.holds,
@@ -207,7 +235,7 @@ impl<'a> Row<'a> {
     /// does not count where it holds a socket for a service.
     fn of_holders<'s>(
         &self,
-        sight: &'s Sight,
+        sight: &'s Sight<'s>,
         what: impl Fn(&'s str) -> Option<&'s str>,
     ) -> Option<&'s str> {
         if sight.others.is_some() {
@@ -223,17 +251,31 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Where a socket belongs in the tree of control groups.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: Option<&'a str>,
+    unit: Option<&'a str>,
+    container: Option<&'a str>,
+}
+
 /// Fills the snapshot.
 struct Filler<'a> {
     builder: Builder,
     /// The text of the evidence, and where the names of the last row's processes stand in it.
     rows: Rows,
     names: Vec<At>,
-    sight: &'a Sight,
+    sight: &'a Sight<'a>,
     /// Strings that were copied already.
     pooled: BTreeMap<&'a str, Text>,
     /// Name, what that is, and details of each process of the sight.
     processes: Vec<Owner>,
+    /// The rarer facts of the last row, and where they are.
+    last: Option<(Details, Option<u32>)>,
+    /// The last user that was looked up, by number.
+    user: Option<(u32, Option<Text>)>,
+    /// The last control group that was taken apart.
+    place: Option<Place<'a>>,
 }
 
 impl<'a> Filler<'a> {
@@ -278,7 +320,10 @@ impl<'a> Filler<'a> {
 
     fn socket(&mut self, row: &Row<'a>) {
         let listener = row.listener;
-        let places = self.rows.push(listener, &row.extra(self.sight), &mut self.names);
+        let places = match self.sight.wanted.brief {
+            true => self.rows.pass(row.holds.len(), &mut self.names),
+            false => self.rows.push(listener, &row.extra(self.sight), &mut self.names),
+        };
         let mut socket = Socket::new(listener.transport, SourceId(0), places.row);
         socket.mptcp = listener.mptcp;
         socket.address =
@@ -308,27 +353,56 @@ impl<'a> Filler<'a> {
             _ => self.sight.others,
         };
         let details = self.details(row);
-        self.builder.details(&mut socket, details);
+        match self.last {
+            Some((last, at)) if last == details => socket.details = at,
+            _ => {
+                self.builder.details(&mut socket, details);
+                self.last = Some((details, socket.details));
+            }
+        }
         self.builder.socket(socket);
+    }
+
+    /// The name of a user, of what does not run in a container.
+    fn user(&mut self, uid: Option<u32>) -> Option<Text> {
+        let uid = uid?;
+        if let Some((_, known)) = self.user.filter(|&(last, _)| last == uid) {
+            return known;
+        }
+        let name = self.text(self.sight.user(Some(uid), None));
+        self.user = Some((uid, name));
+        name
+    }
+
+    /// What a path of a control group says. The next socket is often of the same group.
+    fn place(&mut self, path: &'a str) -> Place<'a> {
+        if let Some(known) = self.place.filter(|known| known.path == Some(path)) {
+            return known;
+        }
+        let (unit, container) = (cgroup::unit(path), cgroup::container(path));
+        let place = Place { path: Some(path), unit, container };
+        self.place = Some(place);
+        place
     }
 
     fn details(&mut self, row: &Row<'a>) -> Details {
         let sight = self.sight;
-        let path = row.cgroup.or_else(|| row.of_holders(sight, Some));
-        let unit = match path {
-            Some(path) => cgroup::unit(path),
-            None => row.of_holders(sight, cgroup::unit),
+        let place = match row.cgroup.or_else(|| row.of_holders(sight, Some)) {
+            Some(path) => self.place(path),
+            None => Place {
+                path: None,
+                unit: row.of_holders(sight, cgroup::unit),
+                container: row.of_holders(sight, cgroup::container),
+            },
         };
-        let container = match path {
-            Some(path) => cgroup::container(path),
-            None => row.of_holders(sight, cgroup::container),
-        };
+        let Place { path, unit, container } = place;
         let uid = sight.uid(row.listener.uid);
         let open = |text: Option<&'a str>| text.filter(|_| !sight.wanted.redact);
         Details {
             uid,
-            user: self.text(sight.user(uid, container)),
-            inode: (row.listener.inode != 0).then_some(u64::from(row.listener.inode)),
+            user: self.user(uid.filter(|_| container.is_none())),
+            inode: (row.listener.inode != 0 && !sight.wanted.brief)
+                .then_some(u64::from(row.listener.inode)),
             cgroup: self.text(open(path)),
             unit: self.text(unit),
             container: self.text(open(container)),
@@ -345,7 +419,7 @@ fn name(part: &Part, number: usize, wanted: Wanted) -> Option<String> {
 }
 
 /// Everything but the sockets.
-fn describe(snapshot: &mut Snapshot, live: &Live, sight: &Sight, names: &[Option<String>]) {
+fn describe(snapshot: &mut Snapshot, live: &Live, sight: &Sight<'_>, names: &[Option<String>]) {
     let redact = sight.wanted.redact;
     let origin = &mut snapshot.origin;
     NAME.clone_into(&mut origin.path);

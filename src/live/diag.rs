@@ -15,6 +15,8 @@ use crate::snapshot::{Family, Transport};
 
 /// `SOCK_DIAG_BY_FAMILY`.
 const BY_FAMILY: u16 = 20;
+/// `TCPDIAG_GETSOCK`, the first kind of request, for TCP of both families.
+const GET_TCP: u16 = 18;
 /// Length of `struct inet_diag_msg`.
 const FIXED: usize = 72;
 /// `INET_DIAG_REQ_PROTOCOL`, for protocols that do not fit into a byte.
@@ -73,6 +75,11 @@ impl Table {
     ) -> Self {
         Self { transport, mptcp, protocol, names, files }
     }
+
+    /// Whether it is that of TCP, and not of MPTCP.
+    pub(super) fn is_tcp(&self) -> bool {
+        self.transport == Transport::Tcp && !self.mptcp
+    }
 }
 
 /// One listener, as the kernel tells of it.
@@ -121,6 +128,36 @@ pub(super) fn read(
         },
         |found| found.truncate(before),
     )
+}
+
+/// Reads the TCP listeners of both families in one walk over their table; listeners are appended. The kernel
+/// keeps both in one hash table, and its first kind of request asks for no family. What comes of it is as good
+/// as both tables when it is [`Dump::Whole`]; else nothing is appended.
+pub(super) fn read_tcp(netlink: &mut Netlink, table: &Table, found: &mut Vec<Listener>) -> Dump {
+    let before = found.len();
+    let dump = netlink.dump(
+        GET_TCP,
+        &request_tcp(),
+        found,
+        |found, kind, body| {
+            if kind == GET_TCP {
+                listeners(table, body, found);
+            }
+        },
+        |found| found.truncate(before),
+    );
+    if dump != Dump::Whole {
+        found.truncate(before);
+    }
+    dump
+}
+
+/// `struct inet_diag_req`: family, prefix lengths, extensions, `struct inet_diag_sockid`, states, tables.
+fn request_tcp() -> Vec<u8> {
+    let mut body = vec![0; 52];
+    body.extend((1_u32 << LISTEN).to_ne_bytes());
+    body.resize(60, 0);
+    body
 }
 
 /// `struct inet_diag_req_v2`: family, protocol, extensions, padding, states, `struct

@@ -41,6 +41,10 @@ mod tests;
 #[cfg(target_os = "linux")]
 mod wire;
 
+#[cfg(target_os = "linux")]
+use std::cell::OnceCell;
+#[cfg(target_os = "linux")]
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::capture::Capture;
@@ -110,10 +114,16 @@ impl Default for Options {
 pub struct Wanted {
     /// The processes that hold sockets.
     pub processes: bool,
+    /// The processes and their details too, unless the kernel tells of every socket which control group
+    /// it belongs to: see [`Live::settle`].
+    pub groups: bool,
     /// Their executables, users and control groups.
     pub details: bool,
     /// Their command lines, which may hold secrets.
     pub cmdline: bool,
+    /// What a table for people shows and no more: no text that places point into, only its lines, and
+    /// no inodes.
+    pub brief: bool,
     /// Nothing that tells which host it is, who uses it or what it runs beyond the names of its
     /// processes and units: see `docs/live.md`.
     pub redact: bool,
@@ -138,6 +148,10 @@ pub enum Fault {
 pub struct Live {
     #[cfg(target_os = "linux")]
     parts: Vec<namespaces::Part>,
+    /// Paths of the control groups of the sockets, by the ids that the kernel sends, once they are looked
+    /// up.
+    #[cfg(target_os = "linux")]
+    groups: OnceCell<BTreeMap<u64, String>>,
     options: Options,
     moment: Option<String>,
 }
@@ -153,12 +167,29 @@ impl Live {
         #[cfg(target_os = "linux")]
         {
             let parts = namespaces::read(&options.netns, options.netlink)?;
-            Ok(Self { parts, options, moment })
+            Ok(Self { parts, groups: OnceCell::new(), options, moment })
         }
         #[cfg(not(target_os = "linux"))]
         {
             let _ = (options, moment);
             Err(Fault::Unsupported)
+        }
+    }
+
+    /// What has to be looked for so that as much is known as is wanted: a control group that the kernel
+    /// tells of needs no process.
+    #[must_use]
+    pub fn settle(&self, wanted: Wanted) -> Wanted {
+        if !wanted.groups {
+            return wanted;
+        }
+        #[cfg(target_os = "linux")]
+        let told = assemble::are_groups_told(self);
+        #[cfg(not(target_os = "linux"))]
+        let told = false;
+        match told {
+            true => Wanted { groups: false, ..wanted },
+            false => Wanted { groups: false, processes: true, details: true, ..wanted },
         }
     }
 
@@ -168,7 +199,7 @@ impl Live {
     pub fn capture(&self, wanted: Wanted) -> Capture {
         #[cfg(target_os = "linux")]
         {
-            assemble::capture(self, wanted)
+            assemble::capture(self, self.settle(wanted))
         }
         #[cfg(not(target_os = "linux"))]
         {

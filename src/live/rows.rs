@@ -7,11 +7,11 @@
 //!
 //! Diagnostics point into it; what decides are the facts themselves.
 
-use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::diag::Listener;
 use super::holders::{Hold, Process};
+use crate::address::{push_in_endpoint, push_number};
 use crate::safe::is_harmful;
 use crate::snapshot::At;
 
@@ -25,6 +25,8 @@ const ROW: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) text: String,
+    /// How many rows were passed where they are blank.
+    passed: usize,
 }
 
 /// Where the parts of one row stand.
@@ -56,6 +58,21 @@ impl Rows {
         rows.cell("Peer Address:Port", PEER);
         rows.text.push_str("Process\n");
         rows
+    }
+
+    /// Lines for so many rows, with nothing in them.
+    pub(super) fn blank(sockets: usize) -> Self {
+        Self { text: "\n".repeat(sockets.saturating_add(1)), passed: 0 }
+    }
+
+    /// The row that comes next where rows are blank; `names` becomes so many places.
+    pub(super) fn pass(&mut self, holds: usize, names: &mut Vec<At>) -> Places {
+        names.clear();
+        names.resize(holds, At::default());
+        // The first line is that of the header.
+        self.passed += 1;
+        let row = At::new(self.passed..self.passed);
+        Places { row, address: At::default(), port: At::default() }
     }
 
     /// Adds a row; `names` becomes the places of the names of its processes.
@@ -129,22 +146,8 @@ impl Rows {
 
     fn address(&mut self, listener: &Listener) {
         match listener.address {
-            IpAddr::V4(ip) => self.ipv4(ip),
             IpAddr::V6(_) if is_dual(listener) => self.text.push('*'),
-            IpAddr::V6(ip) if ip == Ipv6Addr::UNSPECIFIED => self.text.push_str("[::]"),
-            IpAddr::V6(ip) => {
-                // Writing to a String cannot fail.
-                let _ = write!(self.text, "[{ip}]");
-            }
-        }
-    }
-
-    fn ipv4(&mut self, ip: Ipv4Addr) {
-        for (index, octet) in ip.octets().into_iter().enumerate() {
-            if index > 0 {
-                self.text.push('.');
-            }
-            self.number(u32::from(octet));
+            ip => push_in_endpoint(&mut self.text, ip),
         }
     }
 
@@ -157,20 +160,7 @@ impl Rows {
     }
 
     fn number(&mut self, number: u32) {
-        let mut digits = [0_u8; 10];
-        let mut rest = number;
-        let mut len = 0;
-        for digit in digits.iter_mut().rev() {
-            let [low, ..] = (rest % 10).to_le_bytes();
-            *digit = b'0' + low;
-            rest /= 10;
-            len += 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        let shown = digits.get(digits.len() - len..).unwrap_or_default();
-        self.text.push_str(std::str::from_utf8(shown).unwrap_or_default());
+        push_number(&mut self.text, u64::from(number));
     }
 
     fn number_cell(&mut self, number: u32, width: usize) {

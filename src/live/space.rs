@@ -53,8 +53,14 @@ pub(super) fn read(with_netlink: bool) -> Space {
     space.listeners.reserve_exact(protocols.sockets().min(MOST_RESERVED));
     let mut netlink = with_netlink.then(|| Netlink::open(Some(netlink::SOCK_DIAG)).ok()).flatten();
     for table in &TABLES {
-        for family in Family::ALL {
-            let cell = one(&mut space, netlink.as_mut(), &protocols, table, family);
+        let walked = netlink.as_mut().map_or([false; 2], |netlink| {
+            at_once(&mut space.listeners, netlink, &protocols, table)
+        });
+        for (family, walked) in Family::ALL.into_iter().zip(walked) {
+            let cell = match walked {
+                true => Cell::Proven,
+                false => one(&mut space, netlink.as_mut(), &protocols, table, family),
+            };
             // A socket of MPTCP is exposed by the TCP socket beside it.
             if !table.mptcp {
                 space.coverage.set(table.transport, family, cell);
@@ -64,6 +70,25 @@ pub(super) fn read(with_netlink: bool) -> Space {
     space.links = route::links().ok();
     space.sysctls = sysctls(space.links.as_deref().unwrap_or_default());
     space
+}
+
+/// Reads TCP of both families at once, and says of which all is there. A family of which nothing came
+/// though it has sockets is read by itself: whoever answers may not know this kind of request.
+fn at_once(
+    found: &mut Vec<Listener>,
+    netlink: &mut Netlink,
+    protocols: &Protocols,
+    table: &Table,
+) -> [bool; 2] {
+    let before = found.len();
+    if !table.is_tcp() || diag::read_tcp(netlink, table, found) != Dump::Whole {
+        return [false; 2];
+    }
+    let new = found.get(before..).unwrap_or_default();
+    Family::ALL.map(|family| {
+        let is_of = |listener: &Listener| listener.address.is_ipv4() == (family == Family::Ipv4);
+        new.iter().any(is_of) || protocols.has_none(table, family)
+    })
 }
 
 /// Reads one table and says whether all of it is there.

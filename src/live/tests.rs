@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::diag::{self, Listener, TABLES};
 use super::holders::{Ask, Holders};
+use super::netlink::{Dump, Netlink};
 use super::wire::{self, Message};
 use super::*;
 use crate::snapshot::{Address, Cell, Device, Family, Port, Transport};
@@ -145,7 +146,14 @@ fn here(options: Options, wanted: Wanted) -> (u16, Capture) {
     (listener.local_addr().unwrap().port(), live.capture(wanted))
 }
 
-const ALL: Wanted = Wanted { processes: true, details: true, cmdline: true, redact: false };
+const ALL: Wanted = Wanted {
+    processes: true,
+    groups: false,
+    details: true,
+    cmdline: true,
+    brief: false,
+    redact: false,
+};
 
 #[test]
 fn this_test_is_seen_by_netlink_and_by_files() {
@@ -182,6 +190,28 @@ fn this_test_is_seen_by_netlink_and_by_files() {
 }
 
 #[test]
+fn tcp_of_both_families_at_once_is_both_tables() {
+    let open = |address: &str| std::net::TcpListener::bind(address);
+    let own = [open("127.0.0.1:0"), open("[::1]:0"), open("[::]:0")];
+    let ports: Vec<u16> =
+        own.iter().flatten().map(|own| own.local_addr().unwrap().port()).collect();
+    // Sandboxes refuse netlink.
+    let Ok(mut netlink) = Netlink::open(Some(rustix::net::netlink::SOCK_DIAG)) else { return };
+    let (mut once, mut each) = (Vec::new(), Vec::new());
+    assert_eq!(diag::read_tcp(&mut netlink, &TABLES[0], &mut once), Dump::Whole);
+    for family in Family::ALL {
+        assert_eq!(diag::read(&mut netlink, &TABLES[0], family, &mut each), Dump::Whole);
+    }
+    // Others come and go meanwhile.
+    for listeners in [&mut once, &mut each] {
+        listeners.retain(|listener| ports.contains(&listener.port));
+        listeners.sort_by_key(|listener| listener.inode);
+    }
+    assert_eq!(once.len(), ports.len());
+    assert_eq!(once, each);
+}
+
+#[test]
 fn processes_are_looked_for_when_they_are_wanted() {
     let (port, capture) = here(Options::default(), Wanted::default());
     let snapshot = &capture.snapshot;
@@ -189,6 +219,49 @@ fn processes_are_looked_for_when_they_are_wanted() {
     let socket = socket.unwrap();
     assert!(snapshot.owners(socket).is_empty());
     assert_eq!(socket.owners_missing, Some(Missing::OwnerNotShown));
+}
+
+#[test]
+fn control_groups_need_processes_only_where_the_kernel_does_not_tell() {
+    let (port, capture) = here(Options::default(), Wanted { groups: true, ..Wanted::default() });
+    let snapshot = &capture.snapshot;
+    let named = |socket: &crate::snapshot::Socket| snapshot.details(socket).cgroup.is_some();
+    let searched = |socket: &crate::snapshot::Socket| {
+        !snapshot.owners(socket).is_empty() || socket.owners_missing != Some(Missing::OwnerNotShown)
+    };
+    let told = snapshot.sockets().iter().all(|socket| named(socket) && !searched(socket));
+    assert!(told || snapshot.sockets().iter().all(searched));
+    let socket = snapshot.sockets().iter().find(|socket| socket.port == Port::Number(port));
+    assert!(told || !snapshot.owners(socket.unwrap()).is_empty());
+}
+
+#[test]
+fn a_brief_capture_has_the_lines_of_a_whole_one() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let live = Live::read(Options::default(), None).unwrap();
+    let (brief, whole) = (Wanted { brief: true, ..ALL }, ALL);
+    let [brief, whole] = [brief, whole].map(|wanted| live.capture(wanted).snapshot);
+    assert!(!whole.sockets().is_empty());
+    assert_eq!(brief.sockets().len(), whole.sockets().len());
+    for (one, other) in brief.sockets().iter().zip(whole.sockets()) {
+        assert_eq!(brief.line(one), whole.line(other));
+        assert_eq!((one.address, one.port), (other.address, other.port));
+        assert_eq!(brief.owners(one).len(), whole.owners(other).len());
+        let kept = crate::snapshot::Details { inode: None, ..whole.details(other) };
+        let [brief, whole] = [(&brief, brief.details(one)), (&whole, kept)].map(|(of, details)| {
+            let text =
+                |text: Option<crate::snapshot::Text>| text.map(|text| of.text(text).to_owned());
+            (
+                details.uid,
+                details.inode,
+                text(details.user),
+                text(details.cgroup),
+                text(details.unit),
+            )
+        });
+        assert_eq!(brief, whole);
+    }
+    drop(listener);
 }
 
 #[test]

@@ -28,6 +28,17 @@ pub fn json<T: serde::Serialize>(
     done.map_err(Into::into)
 }
 
+/// The same on one line behind `text`: values that are many cost less so.
+///
+/// # Errors
+///
+/// When the value cannot be JSON.
+pub fn push_json<T: serde::Serialize>(text: &mut Vec<u8>, value: &T) -> std::io::Result<()> {
+    let formatter = Harmless(serde_json::ser::CompactFormatter);
+    value.serialize(&mut serde_json::Serializer::with_formatter(text, formatter))?;
+    Ok(())
+}
+
 /// Whether JSON holds nothing that [`json()`] would have escaped, and no line break.
 #[must_use]
 pub fn is_safe_json(text: &str) -> bool {
@@ -66,9 +77,9 @@ impl<F: serde_json::ser::Formatter> serde_json::ser::Formatter for Harmless<F> {
         out: &mut W,
         fragment: &str,
     ) -> std::io::Result<()> {
-        // Most texts are such.
-        let plain = |byte: u8| (0x20..0x7F).contains(&byte) && byte != b'#';
-        if fragment.bytes().all(plain) {
+        // Most texts are such. All bytes are looked at, which is many at a time.
+        let plain = |byte: u8| (0x20..0x7F).contains(&byte) & (byte != b'#');
+        if fragment.bytes().fold(true, |all, byte| all & plain(byte)) {
             return out.write_all(fragment.as_bytes());
         }
         if !fragment.chars().any(is_harmful) && !super::has_command(fragment) {

@@ -13,7 +13,7 @@ pub mod xml;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-pub use json::{is_safe_json, json};
+pub use json::{is_safe_json, json, push_json};
 
 /// Whether a character could act on a terminal or mislead the eye: controls (C0, DEL, C1), line and
 /// paragraph separators, bidirectional marks, and other invisible format characters.

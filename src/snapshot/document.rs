@@ -299,10 +299,13 @@ pub fn write(out: &mut dyn io::Write, snapshot: &Snapshot) -> io::Result<()> {
     }
     lines.key("sockets")?;
     lines.out.write_all(b"[")?;
+    let mut text = Vec::new();
     for (index, socket) in snapshot.sockets().iter().enumerate() {
         lines.item(index)?;
         let document = SocketDocument::on_line(snapshot, socket, lines.line);
-        safe::json(lines.out, &document, false)?;
+        text.clear();
+        safe::push_json(&mut text, &document)?;
+        lines.out.write_all(&text)?;
     }
     lines.end()?;
     lines.out.write_all(b"\n}\n")
@@ -426,7 +429,7 @@ impl<'a> SocketDocument<'a> {
         let text = |text: Option<Text>| text.map(|text| snapshot.text(text));
         let mut missing = BTreeMap::new();
         let address = match socket.address {
-            Address::Ip(ip) => Some(ip.to_string()),
+            Address::Ip(ip) => Some(crate::address::text(ip)),
             Address::Reached(ip) => {
                 missing.insert("address", crate::truth::Missing::SeenFromOutside.id());
                 Some(ip.to_string())

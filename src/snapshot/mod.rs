@@ -15,7 +15,6 @@ mod coverage;
 pub mod document;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
 pub use adopt::Adopted;
@@ -617,29 +616,26 @@ impl Snapshot {
     #[must_use]
     pub fn endpoint(&self, socket: &Socket) -> String {
         let mut text = String::with_capacity(24);
-        self.write_endpoint(socket, &mut text);
+        self.push_endpoint(socket, &mut text);
         text
     }
 
-    /// Writes [`Snapshot::endpoint`] behind a text.
-    pub fn write_endpoint(&self, socket: &Socket, text: &mut String) {
-        // Writing to a String cannot fail.
-        let _ = match socket.address {
-            Address::Ip(IpAddr::V6(ip)) | Address::Reached(IpAddr::V6(ip)) => {
-                write!(text, "[{ip}]")
-            }
-            Address::Ip(IpAddr::V4(ip)) | Address::Reached(IpAddr::V4(ip)) => write!(text, "{ip}"),
-            Address::Dual | Address::Star => text.write_char('*'),
-            Address::Missing(_) => text.write_str(&self.address_text(socket)),
-        };
+    /// Appends [`Snapshot::endpoint`] to a text.
+    pub fn push_endpoint(&self, socket: &Socket, text: &mut String) {
+        match socket.address {
+            Address::Ip(ip) | Address::Reached(ip) => address::push_in_endpoint(text, ip),
+            Address::Dual | Address::Star => text.push('*'),
+            Address::Missing(_) => text.push_str(&self.address_text(socket)),
+        }
         if let Some(name) = self.device(socket) {
             text.push('%');
             text.push_str(name);
         }
-        let _ = match socket.port {
-            Port::Number(port) => write!(text, ":{port}"),
-            Port::Missing(_) => write!(text, ":{}", self.port_text(socket)),
-        };
+        text.push(':');
+        match socket.port {
+            Port::Number(port) => address::push_number(text, u64::from(port)),
+            Port::Missing(_) => text.push_str(&self.port_text(socket)),
+        }
     }
 }
 
