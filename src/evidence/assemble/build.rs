@@ -1,6 +1,6 @@
 //! The one snapshot of several captures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::context::{Facts, Process};
@@ -247,16 +247,24 @@ impl<'a> Work<'a> {
         let best = all.iter().rev().max_by_key(|(_, _, socket)| known(socket));
         let Some(&(index, snapshot, socket)) = best else { return };
         new.owners_missing = socket.owners_missing;
+        // The owners of the other rows by their ids, the first of each.
+        let mut theirs: BTreeMap<u32, Vec<(usize, &Snapshot, &Owner)>> = BTreeMap::new();
+        for &(other, from, twin) in all.iter().filter(|(other, ..)| *other != index) {
+            for owner in from.owners(twin) {
+                let Some(pid) = owner.pid else { continue };
+                let known = theirs.entry(pid).or_default();
+                if known.last().is_none_or(|&(last, ..)| last != other) {
+                    known.push((other, from, owner));
+                }
+            }
+        }
         for owner in snapshot.owners(socket) {
             let Some(adopted) = self.adopted.get(index) else { continue };
             let mut details = self.builder.adopt_owner_details(snapshot, adopted, owner);
-            for &(other, theirs, twin) in all.iter().filter(|(other, ..)| *other != index) {
-                let same = theirs
-                    .owners(twin)
-                    .iter()
-                    .find(|theirs| theirs.pid.is_some() && theirs.pid == owner.pid);
-                if let (Some(same), Some(adopted)) = (same, self.adopted.get(other)) {
-                    let more = self.builder.adopt_owner_details(theirs, adopted, same);
+            let same = owner.pid.and_then(|pid| theirs.get(&pid));
+            for &(other, from, same) in same.into_iter().flatten() {
+                if let Some(adopted) = self.adopted.get(other) {
+                    let more = self.builder.adopt_owner_details(from, adopted, same);
                     fill_owner(&mut details, more);
                 }
             }
@@ -328,9 +336,13 @@ impl<'a> Work<'a> {
     fn interfaces(&mut self) {
         let Some(interfaces) = &self.facts.interfaces else { return };
         let snapshot = self.builder.snapshot();
-        let inside = |own: &(IpAddr, u8), ip: IpAddr| {
-            unmapped(own.0) == ip || is_broadcast(unmapped(own.0), own.1, ip)
-        };
+        let mut owned: BTreeSet<(Option<&str>, IpAddr)> = BTreeSet::new();
+        for interface in interfaces {
+            for &(own, prefix) in &interface.addresses {
+                let all = [Some(unmapped(own)), broadcast(unmapped(own), prefix)];
+                owned.extend(all.into_iter().flatten().map(|ip| (interface.netns.as_deref(), ip)));
+            }
+        }
         let stray = snapshot.sockets().iter().find(|socket| {
             let Address::Ip(ip) = socket.address else { return false };
             let ip = unmapped(ip);
@@ -338,10 +350,7 @@ impl<'a> Work<'a> {
             !matches!(
                 Scope::of(ip),
                 Scope::Wildcard | Scope::Loopback | Scope::Multicast | Scope::Broadcast
-            ) && !interfaces.iter().any(|interface| {
-                interface.netns.as_deref() == netns
-                    && interface.addresses.iter().any(|own| inside(own, ip))
-            })
+            ) && !owned.contains(&(netns, ip))
         });
         if let Some(socket) = stray {
             let message = format!(
@@ -426,11 +435,11 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Whether an address is the broadcast address of an interface's network. Source: RFC 919.
-fn is_broadcast(own: IpAddr, prefix: u8, ip: IpAddr) -> bool {
-    let (IpAddr::V4(own), IpAddr::V4(ip)) = (own, ip) else { return false };
-    let hosts = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
-    hosts > 1 && own.to_bits() | hosts == ip.to_bits()
+/// The broadcast address of an interface's network. Source: RFC 919.
+fn broadcast(own: IpAddr, prefix: u8) -> Option<IpAddr> {
+    let IpAddr::V4(own) = own else { return None };
+    let hosts = u32::MAX.checked_shr(prefix.into()).filter(|&hosts| hosts > 1)?;
+    Some(Ipv4Addr::from_bits(own.to_bits() | hosts).into())
 }
 
 fn in_new(span: Span, adopted: &Adopted) -> Span {

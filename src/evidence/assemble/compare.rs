@@ -21,13 +21,24 @@ const OWNERS: usize = 64;
 pub(super) fn agree(one: Row<'_>, other: Row<'_>) -> bool {
     let same_device = match (one.1.device, other.1.device) {
         (Device::Missing(_), _) | (_, Device::Missing(_)) => true,
-        _ => one.0.device(one.1) == other.0.device(other.1),
+        (Device::Named(_), Device::Named(_)) => {
+            same(device(one.0, one.1), device(other.0, other.1))
+        }
+        (Device::None, mine) | (mine, Device::None) => mine == Device::None,
     };
     let (mine, theirs) = (one.0.details(one.1), other.0.details(other.1));
     same_device
         && same(v6only(one.1), v6only(other.1))
         && details_agree((one.0, &mine), (other.0, &theirs))
         && owners_agree(one, other)
+}
+
+/// The name of the bound device. The number of an interface, which some tools print in its place, cannot be
+/// compared with a name.
+pub(super) fn device<'a>(snapshot: &'a Snapshot, socket: &Socket) -> Option<&'a str> {
+    let number =
+        |name: &str| name.trim_start_matches('#').bytes().all(|byte| byte.is_ascii_digit());
+    snapshot.device(socket).filter(|name| !number(name))
 }
 
 /// Whether two facts, where both are known, are one.

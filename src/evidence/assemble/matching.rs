@@ -1,9 +1,10 @@
 //! Which sockets of two captures are the same.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Range;
 
-use super::compare::{agree, can_be};
+use super::compare::{agree, can_be, device};
 use super::{Candidate, covers, families};
 use crate::address::unmapped;
 use crate::snapshot::{Address, Coverage, Device, Family, Port, Snapshot, Socket, Transport};
@@ -54,10 +55,36 @@ enum Bound {
 }
 
 fn bound(snapshot: &Snapshot, socket: &Socket) -> Bound {
-    match socket.device {
-        Device::None => Bound::None,
-        Device::Named(name) => Bound::To(snapshot.text(name).to_owned()),
-        Device::Missing(_) => Bound::Unknown,
+    match (socket.device, device(snapshot, socket)) {
+        (Device::None, _) => Bound::None,
+        (Device::Named(_), Some(name)) => Bound::To(name.to_owned()),
+        (Device::Named(_) | Device::Missing(_), _) => Bound::Unknown,
+    }
+}
+
+/// Where entries are found: by their key, and by transport and port, without the port too.
+#[derive(Default)]
+struct Index {
+    keys: BTreeMap<Key, Vec<usize>>,
+    ports: BTreeMap<(Transport, Option<u16>), Vec<usize>>,
+    /// Those without a key, by transport and port.
+    vague: BTreeMap<(Transport, u16), Vec<usize>>,
+}
+
+impl Index {
+    fn add(&mut self, at: usize, socket: &Socket) {
+        let port = number(socket);
+        self.ports.entry((socket.transport, port)).or_default().push(at);
+        if port.is_some() {
+            self.ports.entry((socket.transport, None)).or_default().push(at);
+        }
+        match (key(socket), port) {
+            (Some(key), _) => self.keys.entry(key).or_default().push(at),
+            (None, Some(port)) if !socket.transport_unknown => {
+                self.vague.entry((socket.transport, port)).or_default().push(at);
+            }
+            (None, _) => {}
+        }
     }
 }
 
@@ -78,20 +105,20 @@ const COMPARED: usize = 8;
 /// The sockets of captures of one place, each once. `order` are the captures, the best first.
 pub(super) fn unite(candidates: &[Candidate], order: &[usize]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    let mut covered: Option<Coverage> = None;
+    let mut known = Index::default();
+    let mut before = Coverage::default();
     for &index in order {
         let Some(candidate) = candidates.get(index) else { continue };
         let snapshot = &candidate.capture.snapshot;
-        match covered {
-            None => {
-                let sockets = 0..snapshot.sockets().len();
-                entries.extend(sockets.map(|socket| Entry::new(index, socket)));
-                covered = Some(snapshot.coverage);
-            }
-            Some(before) => {
-                Join { candidates, index, snapshot, before }.add(&mut entries);
-                covered = Some(before.best(snapshot.coverage));
-            }
+        let join = Join { candidates, index, snapshot, before };
+        if order.first() == Some(&index) {
+            let sockets = 0..snapshot.sockets().len();
+            entries.extend(sockets.map(|socket| Entry::new(index, socket)));
+            before = snapshot.coverage;
+            join.index_from(0, &entries, &mut known);
+        } else {
+            join.add(&mut entries, &mut known);
+            before = before.best(snapshot.coverage);
         }
     }
     entries
@@ -119,24 +146,45 @@ impl<'a> Join<'a> {
         Some((snapshot, snapshot.sockets().get(at.socket)?))
     }
 
-    fn add(&self, entries: &mut Vec<Entry>) {
-        let mut twins: BTreeMap<Key, Twins> = BTreeMap::new();
-        for (at, entry) in entries.iter().enumerate() {
-            let Some((snapshot, socket)) = self.socket(entry.first) else { continue };
-            let Some(key) = key(socket) else { continue };
-            let twins = twins.entry(key).or_default();
-            twins.all.push(at);
-            if let Some(inode) = snapshot.details(socket).inode {
-                twins.by_inode.insert(inode, at);
+    /// Takes note of the entries from `first` on.
+    fn index_from(&self, first: usize, entries: &[Entry], known: &mut Index) {
+        for (at, entry) in entries.iter().enumerate().skip(first) {
+            if let Some((_, socket)) = self.socket(entry.first) {
+                known.add(at, socket);
             }
-            twins.by_device.entry(bound(snapshot, socket)).or_default().push_back(at);
         }
+    }
+
+    /// The entries that have the keys of this capture.
+    fn twins(&self, entries: &[Entry], known: &Index) -> BTreeMap<Key, Twins> {
+        let mut all: BTreeMap<Key, Twins> = BTreeMap::new();
+        for key in self.snapshot.sockets().iter().filter_map(key) {
+            let Some(list) = known.keys.get(&key) else { continue };
+            let twins = all.entry(key).or_default();
+            if !twins.all.is_empty() {
+                continue;
+            }
+            for &at in list {
+                let Some(entry) = entries.get(at) else { continue };
+                let Some((snapshot, socket)) = self.socket(entry.first) else { continue };
+                twins.all.push(at);
+                if let Some(inode) = snapshot.details(socket).inode {
+                    twins.by_inode.insert(inode, at);
+                }
+                twins.by_device.entry(bound(snapshot, socket)).or_default().push_back(at);
+            }
+        }
+        all
+    }
+
+    fn add(&self, entries: &mut Vec<Entry>, known: &mut Index) {
+        let mut twins = self.twins(entries, known);
         let mut own: BTreeMap<Key, usize> = BTreeMap::new();
-        for socket in self.snapshot.sockets() {
-            *own.entry(key(socket).unwrap_or(NO_KEY)).or_default() += 1;
+        for key in self.snapshot.sockets().iter().filter_map(key) {
+            *own.entry(key).or_default() += 1;
         }
         let old = entries.len();
-        let mut taken = vec![false; old];
+        let mut taken = BTreeSet::new();
         let (vague, order) = self.order();
         let mut fresh = Vec::new();
         for number in order {
@@ -147,9 +195,7 @@ impl<'a> Join<'a> {
                 && known.as_ref().is_some_and(|twins| twins.all.len() == 1);
             match known.and_then(|twins| self.partner(twins, socket, entries, &taken)) {
                 Some((at, by_inode)) => {
-                    if let Some(taken) = taken.get_mut(at) {
-                        *taken = true;
-                    }
+                    taken.insert(at);
                     self.pair(entries, at, number, by_inode || alone);
                 }
                 None if self.is_again(entries, twins.get(&key), socket) => {}
@@ -158,9 +204,10 @@ impl<'a> Join<'a> {
         }
         fresh.sort_unstable();
         entries.extend(fresh.into_iter().map(|number| Entry::new(self.index, number)));
-        let with_fresh = entries.len();
-        self.vague(entries, &vague, &mut taken);
-        self.settle(entries, old..with_fresh, &taken);
+        let new = old..entries.len();
+        self.vague(entries, &vague, known, &mut taken);
+        self.settle(entries, new, known, &taken);
+        self.index_from(old, entries, known);
     }
 
     /// The sockets without a key, and those with one: first those of which most is known, which find
@@ -195,11 +242,10 @@ impl<'a> Join<'a> {
         twins: &mut Twins,
         socket: &Socket,
         entries: &[Entry],
-        taken: &[bool],
+        taken: &BTreeSet<usize>,
     ) -> Option<(usize, bool)> {
         let fits = |at: usize| {
-            taken.get(at) == Some(&false)
-                && entries.get(at).is_some_and(|entry| self.agrees(entry, socket))
+            !taken.contains(&at) && entries.get(at).is_some_and(|entry| self.agrees(entry, socket))
         };
         let inode = self.snapshot.details(socket).inode;
         let by_inode = inode.and_then(|inode| twins.by_inode.get(&inode).copied());
@@ -207,7 +253,7 @@ impl<'a> Join<'a> {
             return Some((at, true));
         }
         let next = |queue: &mut VecDeque<usize>| {
-            while queue.front().is_some_and(|&at| taken.get(at) != Some(&false)) {
+            while queue.front().is_some_and(|at| taken.contains(at)) {
                 queue.pop_front();
             }
             let found = queue.iter().take(LOOKED_AT).position(|&at| fits(at))?;
@@ -250,18 +296,14 @@ impl<'a> Join<'a> {
 
     /// Sockets whose address, port or transport this capture does not show. Where those before it cover the
     /// transport, such a socket is one of theirs as long as there is one left; else it stays.
-    fn vague(&self, entries: &mut Vec<Entry>, vague: &[usize], taken: &mut [bool]) {
+    fn vague(
+        &self,
+        entries: &mut Vec<Entry>,
+        vague: &[usize],
+        known: &Index,
+        taken: &mut BTreeSet<usize>,
+    ) {
         let mut left: BTreeMap<(Transport, Option<u16>), VecDeque<usize>> = BTreeMap::new();
-        for (at, entry) in entries.iter().enumerate().take(taken.len()) {
-            let Some((_, socket)) = self.socket(entry.first) else { continue };
-            if taken.get(at) == Some(&false) {
-                let port = number(socket);
-                left.entry((socket.transport, port)).or_default().push_back(at);
-                if port.is_some() {
-                    left.entry((socket.transport, None)).or_default().push_back(at);
-                }
-            }
-        }
         for &row in vague {
             let Some(socket) = self.snapshot.sockets().get(row) else { continue };
             let one = [socket.transport];
@@ -271,14 +313,15 @@ impl<'a> Join<'a> {
             };
             let covered = |transport: &Transport| covers(&self.before, *transport, &Family::ALL);
             let found = transports.iter().find_map(|transport| {
-                let queue = left.get_mut(&(*transport, number(socket)))?;
+                let place = (*transport, number(socket));
+                let queue = left.entry(place).or_insert_with(|| {
+                    known.ports.get(&place).into_iter().flatten().copied().collect()
+                });
                 self.fitting(queue, socket, entries, taken)
             });
             match found {
                 Some(at) if transports.iter().all(covered) => {
-                    if let Some(taken) = taken.get_mut(at) {
-                        *taken = true;
-                    }
+                    taken.insert(at);
                     self.pair(entries, at, row, false);
                 }
                 _ => entries.push(Entry::new(self.index, row)),
@@ -292,15 +335,15 @@ impl<'a> Join<'a> {
         queue: &mut VecDeque<usize>,
         socket: &Socket,
         entries: &[Entry],
-        taken: &[bool],
+        taken: &BTreeSet<usize>,
     ) -> Option<usize> {
-        while queue.front().is_some_and(|&at| taken.get(at) != Some(&false)) {
+        while queue.front().is_some_and(|at| taken.contains(at)) {
             queue.pop_front();
         }
         let fits = |at: &usize| {
             let Some(entry) = entries.get(*at) else { return false };
             let Some(other) = self.socket(entry.first) else { return false };
-            taken.get(*at) == Some(&false)
+            !taken.contains(at)
                 && can_be((self.snapshot, socket), other)
                 && self.agrees(entry, socket)
         };
@@ -311,31 +354,35 @@ impl<'a> Join<'a> {
     /// Entries whose address those before did not show, and new ones of the same port that none of theirs is:
     /// where either side covers the transport they are the same sockets, and the new ones know their
     /// addresses.
-    fn settle(&self, entries: &mut Vec<Entry>, new: std::ops::Range<usize>, taken: &[bool]) {
-        let mut open: BTreeMap<(Transport, u16), Vec<usize>> = BTreeMap::new();
+    fn settle(
+        &self,
+        entries: &mut Vec<Entry>,
+        new: Range<usize>,
+        known: &mut Index,
+        taken: &BTreeSet<usize>,
+    ) {
         let mut fresh: BTreeMap<(Transport, u16), VecDeque<usize>> = BTreeMap::new();
-        for (at, entry) in entries.iter().enumerate() {
+        for at in new.clone() {
+            let Some(entry) = entries.get(at) else { continue };
             let Some((_, socket)) = self.socket(entry.first) else { continue };
-            let Some(port) = number(socket) else { continue };
-            let place = (socket.transport, port);
-            if new.contains(&at) {
-                fresh.entry(place).or_default().push_back(at);
-            } else if taken.get(at) == Some(&false)
-                && key(socket).is_none()
-                && !socket.transport_unknown
-            {
-                open.entry(place).or_default().push(at);
+            if let Some(port) = number(socket) {
+                fresh.entry((socket.transport, port)).or_default().push_back(at);
             }
         }
-        let mut gone = Vec::new();
-        for ((transport, port), vague) in open {
-            let Some(mut fresh) = fresh.remove(&(transport, port)) else { continue };
-            let shown = |coverage| covers(coverage, transport, &Family::ALL);
+        let mut gone = BTreeSet::new();
+        for (place, mut fresh) in fresh {
+            let shown = |coverage| covers(coverage, place.0, &Family::ALL);
+            let Some(open) = known.vague.get_mut(&place) else { continue };
             if !shown(&self.before) && !shown(&self.snapshot.coverage) {
                 continue;
             }
-            let alone = vague.len() == 1 && fresh.len() == 1;
-            for one in vague {
+            let left = |at: &&usize| !taken.contains(at);
+            let alone = open.iter().filter(left).take(2).count() == 1 && fresh.len() == 1;
+            let mut settled = Vec::new();
+            for &one in open.iter().filter(left) {
+                if fresh.is_empty() {
+                    break;
+                }
                 let Some(entry) = entries.get(one) else { continue };
                 let Some(theirs) = self.socket(entry.first) else { continue };
                 let fits = |at: &usize| {
@@ -345,24 +392,32 @@ impl<'a> Join<'a> {
                 let found = fresh.iter().take(LOOKED_AT).position(fits);
                 let Some(at) = found.and_then(|found| fresh.remove(found)) else { continue };
                 let Some(first) = entries.get(at).map(|own| own.first) else { continue };
-                if alone {
-                    self.pair(entries, one, first.socket, true);
-                    gone.push(at);
-                } else if let Some(entry) = entries.get_mut(one) {
-                    // Which of them it is does not matter: the new one knows more.
-                    entry.shown_by.push(self.index);
-                    (entry.first, entry.same) = (first, Vec::new());
+                if let Some(entry) = entries.get_mut(one) {
+                    // The new one knows more; which of several it is does not matter.
+                    let before = std::mem::replace(&mut entry.first, first);
+                    match alone {
+                        true => entry.same.push(before),
+                        false => entry.same.clear(),
+                    }
                     entry.seen.push(first);
-                    gone.push(at);
+                    entry.shown_by.push(self.index);
                 }
+                if let Some(key) = self.socket(first).and_then(|(_, socket)| key(socket)) {
+                    known.keys.entry(key).or_default().push(one);
+                }
+                settled.push(one);
+                gone.insert(at);
             }
+            open.retain(|at| !settled.binary_search(at).is_ok());
         }
-        gone.sort_unstable();
-        let mut at = 0;
-        entries.retain(|_| {
-            at += 1;
-            gone.binary_search(&(at - 1)).is_err()
-        });
+        if gone.is_empty() {
+            return;
+        }
+        let tail = entries.split_off(new.start);
+        let kept = tail.into_iter().enumerate();
+        entries.extend(
+            kept.filter(|(at, _)| !gone.contains(&(new.start + at))).map(|(_, entry)| entry),
+        );
     }
 }
 
@@ -372,9 +427,6 @@ fn number(socket: &Socket) -> Option<u16> {
         Port::Missing(_) => None,
     }
 }
-
-/// Counts together all sockets without a key: none is looked up by it.
-const NO_KEY: Key = (Transport::Raw, true, 0, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 
 /// Whether a capture would show a socket.
 pub(super) fn would_show(coverage: &Coverage, socket: &Socket) -> bool {

@@ -115,8 +115,11 @@ impl Facts {
     /// known.
     pub(super) fn add(&mut self, other: Self, netns: Option<&str>) {
         self.host = self.host.take().or(other.host);
-        if let Some(interfaces) = other.interfaces {
-            self.add_interfaces(interfaces, netns);
+        if let Some(mut interfaces) = other.interfaces {
+            for interface in &mut interfaces {
+                interface.netns = netns.map(str::to_owned);
+            }
+            ip_addr::add(self.interfaces.get_or_insert_default(), interfaces);
         }
         let contested = &mut self.contested;
         join(&mut self.users, other.users, &mut contested.users);
@@ -140,27 +143,6 @@ impl Facts {
         contested.star |= differ;
         self.star_is_dual =
             self.star_is_dual.or(other.star_is_dual).filter(|_| !self.contested.star);
-    }
-
-    fn add_interfaces(&mut self, interfaces: Vec<Interface>, netns: Option<&str>) {
-        let known = self.interfaces.get_or_insert_default();
-        for mut interface in interfaces {
-            interface.netns = netns.map(str::to_owned);
-            let same = known
-                .iter_mut()
-                .find(|own| own.name == interface.name && own.netns == interface.netns);
-            let Some(own) = same else {
-                known.push(interface);
-                continue;
-            };
-            own.index = own.index.or(interface.index);
-            own.up = own.up.or(interface.up);
-            for address in interface.addresses {
-                if !own.addresses.contains(&address) {
-                    own.addresses.push(address);
-                }
-            }
-        }
     }
 }
 

@@ -159,6 +159,23 @@ fn sights(host: &Host) -> Vec<(String, String)> {
     all
 }
 
+/// What every tool prints of a host of so many listeners; of twins, where all of them have one endpoint.
+pub(super) fn large(count: usize, twins: bool) -> Vec<(String, String)> {
+    const ADDRESSES: [&str; 5] = ["10.0.0.5", "127.0.0.1", "::1", "2001:db8::1", "fd00::5"];
+    let listener = |number: usize| {
+        let which = if twins { 0 } else { number };
+        host::Listener {
+            transport: if which % 3 == 1 { "udp" } else { "tcp" },
+            address: ADDRESSES[which % 5],
+            port: 1024 + u16::try_from(which % 64_000).unwrap(),
+            device: None,
+            holders: vec![4, 5],
+            inode: 21_000 + number as u64,
+        }
+    };
+    sights(&Host { listeners: (0..count).map(listener).collect() })
+}
+
 fn options() -> Options {
     let labels = BTreeMap::from([("env".to_owned(), "db-1".to_owned())]);
     Options { host: Some("db-1".to_owned()), labels, ..Options::default() }
