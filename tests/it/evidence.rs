@@ -439,3 +439,40 @@ fn what_answers_from_outside_counts_where_nothing_listens() {
     assert_eq!(host["sockets"].as_array().unwrap().len(), 2, "{host:#}");
     assert_eq!(host["source"]["kind"], "observed");
 }
+
+/// The lines of a host's sockets are of several files: each names its own where it is not that of the host, and
+/// nothing of it is lost when the documents are read again.
+#[test]
+fn sockets_of_several_files_name_theirs() {
+    let place = Place::with(&[
+        ("d/ss.txt", &ss(&["127.0.0.1:22 0.0.0.0:*"])),
+        ("d/ss-b.txt", &ss(&["127.0.0.1:22 0.0.0.0:*", "127.0.0.1:23 0.0.0.0:*"])),
+        ("p.toml", "[[rule]]\nid = \"telnet\"\nmatch = { port = 23 }\nforbid = true\n"),
+    ]);
+    let host = only(&place, "d", 0);
+    let shown = |port| {
+        let socket = socket(&host, port);
+        (socket["path"].as_str().unwrap().to_owned(), socket["line"].as_u64().unwrap())
+    };
+    assert_eq!(host["source"]["path"], "d");
+    assert_eq!(shown(23), ("d/ss-b.txt".to_owned(), 4));
+    assert!(shown(22).0.starts_with("d/ss"));
+    let report = place.run(&["check", "-f", "json", "-p", "p.toml", "d"]).expect(1).json();
+    let violation = &report["hosts"][0]["results"][0]["violations"][0];
+    assert_eq!(violation["socket"]["path"], "d/ss-b.txt");
+    assert_eq!(violation["evidence"]["path"], "d/ss-b.txt");
+    // One file: the path of the host is that of its sockets.
+    let alone = only(&place, "d/ss-b.txt", 0);
+    assert_eq!(socket(&alone, 23)["path"], serde_json::Value::Null);
+    // Read again, and put together with others.
+    place.write("host.json", serde_json::to_string(&host).unwrap());
+    assert_eq!(only(&place, "host.json", 0), host);
+    place.write("two/ss.json", serde_json::to_string(&host).unwrap());
+    let renamed = serde_json::to_string(&alone).unwrap().replace("\"ss-b\"", "\"d\"");
+    place.write("two/ss-all.json", renamed);
+    let both = only(&place, "two", 0);
+    assert_eq!(both["source"]["path"], "two");
+    for socket in both["sockets"].as_array().unwrap() {
+        assert!(socket["path"].as_str().unwrap().starts_with("d/ss"), "{both:#}");
+    }
+}
