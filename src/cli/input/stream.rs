@@ -19,6 +19,8 @@ pub(super) struct Sink<'a> {
     pub(super) each: &'a mut dyn FnMut(Evidence),
     pub(super) error: &'a mut dyn FnMut(CliError),
     pub(super) note: &'a mut dyn FnMut(String),
+    /// The last whole part of the stream that is being read.
+    pub(super) whole: Option<String>,
 }
 
 impl Sink<'_> {
@@ -35,9 +37,11 @@ impl Sink<'_> {
         ));
     }
 
-    /// Tells that the rest of `name` cannot be read; `after` is what was whole before.
+    /// Tells that the rest of `name` cannot be read; `after` is what was whole before, of a stream what it
+    /// said last itself.
     pub(super) fn broken(&mut self, name: &str, fault: &io::Error, after: Option<&str>) {
-        let after = match after {
+        let whole = self.whole.take();
+        let after = match after.or(whole.as_deref()) {
             Some(last) => format!("the last whole part is `{last}`"),
             None => "nothing of it is whole".to_owned(),
         };
@@ -142,7 +146,10 @@ pub(super) fn read(
     let unpacked: Box<dyn Read + '_> = match known {
         Kind::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
         // A dictionary of more than 256 MiB is no preset of xz. The limit is in KiB.
-        Kind::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(buffered, true, 1 << 18)),
+        Kind::Xz => {
+            let decoder = lzma_rust2::XzReader::new_mem_limit(buffered, true, 1 << 18);
+            Box::new(limits::Steps(decoder))
+        }
         _ => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
     };
     let mut unpacked = Measured::new(unpacked, went_in);
@@ -250,6 +257,7 @@ impl Cut {
         sink: &mut Sink<'_>,
     ) -> Result<(), io::Error> {
         let mut gather = Gather::new(&format!("{}:", item.name), None);
+        sink.whole = None;
         let mut piece = Vec::new();
         let (mut first, mut line, mut blank) = (0, 0, true);
         loop {
@@ -262,7 +270,11 @@ impl Cut {
             let read = match read_line(reader, left, &mut piece) {
                 Ok(read) => read,
                 Err(fault) => {
-                    // What was being read is not whole; what came before it is.
+                    // What was being read is not whole; what came before it is, and is where the next began.
+                    let new = piece.split_off(start);
+                    if self.begins(&new, blank) || self.is_document(&piece) {
+                        self.hand_on(item, piece, first, &mut gather, sink);
+                    }
                     let mut out = Vec::new();
                     gather.finish(&mut out);
                     sink.take(&mut out);
@@ -293,6 +305,12 @@ impl Cut {
         Ok(())
     }
 
+    /// Whether a piece is whole by itself.
+    fn is_document(self, piece: &[u8]) -> bool {
+        self == Self::Documents
+            && serde_json::from_slice::<serde::de::IgnoredAny>(piece.trim_ascii()).is_ok()
+    }
+
     fn hand_on(
         self,
         item: Item<'_>,
@@ -320,6 +338,10 @@ impl Cut {
             }
         }
         let record = self == Self::Documents;
+        sink.whole = Some(match record {
+            true => format!("{name}:{}", lines_before + 1),
+            false => name.clone(),
+        });
         let member = Member { path, name, bytes: piece, lines_before, record, modified: None };
         let mut out = Vec::new();
         let added = gather.add(member, &mut out);
