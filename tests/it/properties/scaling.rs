@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use socklint::capture::{self, Options};
+use socklint::cli::evidence_in;
 use socklint::evidence::{Gather, Member, read};
 use socklint::source::SourceFile;
 
@@ -70,7 +71,7 @@ fn texts(name: &str, few: &str, many: &str) -> Option<String> {
 
 #[test]
 fn rows_cost_what_they_are() {
-    let count = 250 * scale();
+    let count = 120 * scale();
     let mut slow = Vec::new();
     for twins in [false, true] {
         let (few, many) = (agreement::large(count, twins), agreement::large(4 * count, twins));
@@ -84,6 +85,7 @@ fn rows_cost_what_they_are() {
 
 /// The first rows of each format, with a last one that goes on and on.
 #[test]
+#[ignore = "takes minutes"]
 fn long_lines_cost_what_they_are() {
     const PIECES: [&str; 22] = [
         "a",
@@ -124,6 +126,7 @@ fn long_lines_cost_what_they_are() {
 
 /// The first rows of each format, with lines behind them that are none of it.
 #[test]
+#[ignore = "takes minutes"]
 fn strange_lines_cost_what_they_are() {
     const LINES: [&str; 30] = [
         "a\n",
@@ -532,6 +535,13 @@ const FOLDERS: &[Files] = &[
         let other = |i: usize| format!("10.0.0.5:22 0.0.0.0:* users:((\"b{i}\",pid={i},fd=3))");
         pair("ss-a.txt", rows(n, row), "ss-b.txt", rows(n, other))
     }),
+    ("holders in two captures", |n| {
+        let one = format!(
+            "0.0.0.0:22 0.0.0.0:* users:({})",
+            many(n, |i| format!("(\"a\",pid={i},fd=3),"))
+        );
+        pair("ss-a.txt", rows(1, |_| one.clone()), "ss-b.txt", rows(1, |_| one.clone()))
+    }),
     ("vague twins", |n| {
         let row = |_| "*:http *:*".to_owned();
         let other = |i: usize| format!("10.0.{}.{}:80 0.0.0.0:*", i / 256 % 256, i % 256);
@@ -593,6 +603,42 @@ const FOLDERS: &[Files] = &[
         )
     }),
 ];
+
+#[test]
+fn archives_cost_what_they_are() {
+    type Members = fn(usize) -> (String, String);
+    let members: [(&str, Members); 5] = [
+        ("empty files", |i| (format!("d/h{i}.txt"), String::new())),
+        ("hosts", |i| (format!("h{i}.txt"), rows(1, |_| "0.0.0.0:22 0.0.0.0:*".to_owned()))),
+        ("folders", |i| (format!("h{i}/ss.txt"), rows(1, |_| "0.0.0.0:22 0.0.0.0:*".to_owned()))),
+        ("facts", |i| (format!("h/ps-{i}.txt"), "PID TTY TIME CMD\n".to_owned())),
+        ("files of a sosreport", |i| {
+            (format!("sosreport-a-2024-03-07-abc/proc/net/x{i}"), String::new())
+        }),
+    ];
+    let packed = |member: Members, count: usize| {
+        let mut builder = tar::Builder::new(Vec::new());
+        for number in 0..count {
+            let (path, text) = member(number);
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            builder.append_data(&mut header, path, text.as_bytes()).unwrap();
+        }
+        builder.into_inner().unwrap()
+    };
+    let work = |bytes: &[u8]| {
+        for evidence in evidence_in("a.tar", bytes).0 {
+            std::hint::black_box(read(evidence, &Options::default()));
+        }
+    };
+    let count = 400 * scale();
+    let mut slow = Vec::new();
+    for (name, member) in members {
+        let (few, many) = (packed(member, count), packed(member, 4 * count));
+        slow.extend(check(name, (few.len(), many.len()), &|| work(&few), &|| work(&many)));
+    }
+    assert!(slow.is_empty(), "{}", slow.join("\n"));
+}
 
 #[test]
 fn folders_cost_what_they_are() {

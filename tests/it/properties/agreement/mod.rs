@@ -159,7 +159,53 @@ fn sights(host: &Host) -> Vec<(String, String)> {
     all
 }
 
-/// What every tool prints of a host of so many listeners; of twins, where all of them have one endpoint.
+/// The first sight of each format and those beside it that a reader of its own reads.
+const FIRST: [&str; 42] = [
+    "snapshot",
+    "ss 3.10 -lntup true true",
+    "ss 6.1 -lntuwpe true true",
+    "netstat -lntup false true true",
+    "netstat -lntup true true true",
+    "toybox -lntup true true",
+    "proc-net [\"tcp\", \"tcp6\"] false Tail",
+    "lsof +c9 true",
+    "lsof -F",
+    "lsof -F0",
+    "systemctl types",
+    "systemctl json",
+    "ansible ad-hoc",
+    "ansible yaml",
+    "osquery table",
+    "osquery csv",
+    "osquery line",
+    "osquery joined",
+    "jc ss",
+    "jc netstat",
+    "jc lsof",
+    "nmap xml",
+    "nmap greppable",
+    "nmap printed",
+    "lynis 3",
+    "goss results",
+    "gossfile",
+    "inspec",
+    "masscan list",
+    "masscan json",
+    "docker",
+    "docker json",
+    "docker inspect",
+    "podman",
+    "netstat of FreeBSD",
+    "netstat of OpenBSD",
+    "sockstat",
+    "netstat -anob of Windows",
+    "powershell",
+    "powershell csv",
+    "powershell list",
+    "powershell json of TCP",
+];
+
+/// What each tool prints of a host of so many listeners; of twins, where all of them have one endpoint.
 pub(super) fn large(count: usize, twins: bool) -> Vec<(String, String)> {
     const ADDRESSES: [&str; 5] = ["10.0.0.5", "127.0.0.1", "::1", "2001:db8::1", "fd00::5"];
     let listener = |number: usize| {
@@ -173,7 +219,10 @@ pub(super) fn large(count: usize, twins: bool) -> Vec<(String, String)> {
             inode: 21_000 + number as u64,
         }
     };
-    sights(&Host { listeners: (0..count).map(listener).collect() })
+    let mut all = sights(&Host { listeners: (0..count).map(listener).collect() });
+    all.retain(|(name, _)| FIRST.contains(&name.as_str()));
+    assert_eq!(all.len(), FIRST.len());
+    all
 }
 
 fn options() -> Options {
