@@ -70,7 +70,11 @@ fn capture(document: &Document, root: Value<'_>, host: Option<&str>) -> Option<C
         }
         let Some((what, value)) = expected(said) else { continue };
         match what {
-            "protocols" => told.protocols.extend(Transport::from_name(value.trim_end_matches('6'))),
+            "protocols" => {
+                let transport = Transport::from_name(value.trim_end_matches('6'));
+                let new = transport.filter(|transport| !told.protocols.contains(transport));
+                told.protocols.extend(new);
+            }
             "addresses" => told.addresses.push((value.to_owned(), words)),
             "processes" => told.processes.push((value.to_owned(), words)),
             _ => {}
@@ -112,7 +116,14 @@ fn listener(
 ) {
     let none = [None];
     let some: Vec<_> = told.addresses.iter().map(Some).collect();
-    let addresses: &[_] = if some.is_empty() { &none } else { &some };
+    // The lists are of all sockets of the port: which socket has which address and process is told only
+    // where there is one of the one or of the other.
+    let told_apart = told.protocols.len() == 1 || some.len() == 1;
+    let addresses: &[_] = if some.is_empty() || !told_apart { &none } else { &some };
+    let processes: &[_] = match told.protocols.len() == 1 && some.len() <= 1 {
+        true => &told.processes,
+        false => &[],
+    };
     for address in addresses {
         let mut socket = draft.new_socket(transport, at.range());
         Draft::port(&mut socket, port, at.range());
@@ -122,14 +133,14 @@ fn listener(
             let odd = draft.address(&mut socket, text, place.range(), missing);
             details = odd.unwrap_or_default();
         }
-        for (name, place) in &told.processes {
+        for (name, place) in processes {
             let name = Some(draft.builder.pooled(name));
             let at = At::new(place.range());
             let kind = NameKind::ArgvCut;
             let owner = Owner { name, pid: None, fd: None, kind, details: None, at };
             draft.owner(owner, OwnerDetails::default());
         }
-        let shown = !told.processes.is_empty();
+        let shown = !processes.is_empty();
         socket.owners_missing =
             Some(if shown { Missing::OthersNotShown } else { Missing::OwnerNotShown });
         draft.socket(socket, details);

@@ -39,6 +39,7 @@ mod yaml;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use document::Document;
@@ -273,10 +274,11 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
         return vec![refused];
     }
     let mut captures: Vec<Capture> = Vec::new();
+    let mut quiet = 0..0;
     while !transcript.at_end() {
         let found = match options.from {
             Some(from) => Some((from, format!("`--from {}`", from.name()))),
-            None => detect(&transcript),
+            None => detect(&transcript, &mut quiet),
         };
         let before = transcript.position();
         match found {
@@ -348,13 +350,22 @@ const HEAD_LINES: usize = 64;
 
 /// The format of what begins at the transcript's position: by the first header of any format, else
 /// by the first row.
-fn detect(transcript: &Transcript) -> Option<(&'static dyn CaptureFormat, String)> {
+///
+/// `quiet` is a range of the text in which no line is a sign of any format: it is looked at once.
+fn detect(
+    transcript: &Transcript,
+    quiet: &mut Range<usize>,
+) -> Option<(&'static dyn CaptureFormat, String)> {
     let text = transcript.source().text();
     let number = |range: LineRange| transcript.source().line(range.start);
+    let position = transcript.position();
+    if !quiet.contains(&position) {
+        *quiet = position..position;
+    }
     let mut rows: Option<(&'static dyn CaptureFormat, String)> = None;
     let mut seen = 0;
-    for range in transcript.lines_from(transcript.position()) {
-        let Some(line) = text.get(range.start..range.end) else { continue };
+    for range in transcript.lines_from(quiet.end) {
+        let line = text.get(range.start..range.end).unwrap_or_default();
         if line.trim().is_empty() {
             continue;
         }
@@ -369,7 +380,9 @@ fn detect(transcript: &Transcript) -> Option<(&'static dyn CaptureFormat, String
             return rows.or_else(|| Some((format, format!("line {}: {why}", number(range)))));
         }
         seen += 1;
-        if seen >= HEAD_LINES && rows.is_some() {
+        if rows.is_none() {
+            quiet.end = range.next;
+        } else if seen >= HEAD_LINES {
             return rows;
         }
     }
@@ -391,7 +404,7 @@ fn mistaken(
     if transcript.lines_from(0).any(own) {
         return None;
     }
-    let (other, why) = detect(transcript)?;
+    let (other, why) = detect(transcript, &mut (0..0))?;
     let message =
         format!("this is `{}` ({why}), not `{}` as `--from` says", other.name(), from.name());
     let line = transcript
@@ -405,7 +418,7 @@ fn mistaken(
 fn refuse(
     source: Arc<SourceFile>,
     kind: IssueKind,
-    at: Option<std::ops::Range<usize>>,
+    at: Option<Range<usize>>,
     message: String,
     options: &Options,
 ) -> Capture {

@@ -91,46 +91,6 @@ fn host(evidence: Evidence, options: &Options) -> Vec<Capture> {
     captures
 }
 
-impl Facts {
-    /// Adds what another file says; interfaces are those of `netns`.
-    fn add(&mut self, other: Self, netns: Option<&str>) {
-        self.host = self.host.take().or(other.host);
-        if let Some(interfaces) = other.interfaces {
-            let known = self.interfaces.get_or_insert_default();
-            for mut interface in interfaces {
-                interface.netns = netns.map(str::to_owned);
-                let same = known
-                    .iter_mut()
-                    .find(|own| own.name == interface.name && own.netns == interface.netns);
-                let Some(own) = same else {
-                    known.push(interface);
-                    continue;
-                };
-                own.index = own.index.or(interface.index);
-                own.up = own.up.or(interface.up);
-                for address in interface.addresses {
-                    if !own.addresses.contains(&address) {
-                        own.addresses.push(address);
-                    }
-                }
-            }
-        }
-        for (pid, process) in other.processes {
-            self.processes.entry(pid).or_insert(process);
-        }
-        for (uid, name) in other.users {
-            self.users.entry(uid).or_insert(name);
-        }
-        for (name, uid) in other.uids {
-            self.uids.entry(name).or_insert(uid);
-        }
-        for (name, port) in other.services {
-            self.services.entry(name).or_insert(port);
-        }
-        self.star_is_dual = self.star_is_dual.or(other.star_is_dual);
-    }
-}
-
 fn decode(text: Raw) -> Result<Arc<SourceFile>, Box<Capture>> {
     let Raw { name, bytes, lines_before, .. } = text;
     match SourceFile::decode(name.clone(), bytes) {

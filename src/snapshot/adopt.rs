@@ -1,5 +1,6 @@
 //! Taking sockets of one snapshot over into another, for several captures of one host.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::{Builder, Details, Owner, OwnerDetails, Snapshot, Socket, Text};
@@ -9,13 +10,16 @@ use crate::source::{MAX_TEXT, SourceId};
 #[derive(Debug)]
 pub struct Adopted {
     sources: Vec<SourceId>,
+    /// What the evidence of the snapshot is called.
+    path: OnceCell<Text>,
 }
 
 impl Builder {
     /// Adds the texts of a snapshot, so that its sockets can be taken over.
     pub fn adopt(&mut self, other: &Snapshot) -> Adopted {
         let files = other.sources.files().iter();
-        Adopted { sources: files.map(|file| self.add_source(Arc::clone(file))).collect() }
+        let sources = files.map(|file| self.add_source(Arc::clone(file))).collect();
+        Adopted { sources, path: OnceCell::new() }
     }
 
     /// The string of `other` as one of this snapshot.
@@ -86,7 +90,13 @@ impl Builder {
             address_text: text(details.address_text),
             port_text: text(details.port_text),
             line: details.line,
+            path: text(details.path),
         };
+        // The line of a snapshot document is one of the capture that it was made from.
+        let named =
+            details.line.is_none() || details.path.is_some() || other.origin.path.is_empty();
+        let path = (!named).then(|| *adopted.path.get_or_init(|| self.pooled(&other.origin.path)));
+        let details = Details { path: details.path.or(path), ..details };
         let mut socket = *socket;
         if let super::Device::Named(name) = socket.device {
             socket.device = super::Device::Named(self.adopt_text(other, adopted, name));

@@ -125,7 +125,7 @@ fn device() -> impl Strategy<Value = RawDevice> {
 type RawDetails = (Vec<Option<RawText>>, Option<u32>, Option<u64>, Option<u32>);
 
 fn details() -> impl Strategy<Value = RawDetails> {
-    let texts = vec(option::weighted(0.3, text()), 7);
+    let texts = vec(option::weighted(0.3, text()), 8);
     let line = option::of(0..100_u32);
     (texts, option::of(any::<u32>()), option::of(any::<u64>()), line)
 }
@@ -255,6 +255,7 @@ fn add(builder: &mut Builder, raw: RawSocket) {
             netns: next(),
             address_text: next(),
             port_text: next(),
+            path: next(),
             line,
         };
         builder.details(&mut socket, details);

@@ -159,6 +159,9 @@ pub struct SocketDocument<'a> {
     pub missing: BTreeMap<&'static str, &'static str>,
     /// 1-based line in the capture.
     pub line: usize,
+    /// The capture of that line, where it is not `source.path`: of a host of several files. Else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<&'a str>,
 }
 
 /// One process.
@@ -421,7 +424,8 @@ impl<'a> SocketDocument<'a> {
     /// The document of one socket.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, socket: &Socket) -> Self {
-        Self::on_line(snapshot, socket, snapshot.line(socket))
+        let path = snapshot.path(socket);
+        Self { path, ..Self::on_line(snapshot, socket, snapshot.line(socket)) }
     }
 
     fn on_line(snapshot: &'a Snapshot, socket: &Socket, line: usize) -> Self {
@@ -494,6 +498,7 @@ impl<'a> SocketDocument<'a> {
             presumed,
             missing,
             line,
+            path: None,
         }
     }
 }

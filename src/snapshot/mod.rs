@@ -251,6 +251,8 @@ pub struct Details {
     pub port_text: Option<Text>,
     /// The line in the capture that a snapshot document was made from; else the row tells.
     pub line: Option<u32>,
+    /// The name of that capture, where it is not [`Origin::path`].
+    pub path: Option<Text>,
 }
 
 /// One listener: a connection-oriented socket in LISTEN, or a bound datagram or raw socket with no
@@ -585,6 +587,19 @@ impl Snapshot {
                 .get(socket.source)
                 .map_or(0, |file| file.line(socket.row.start as usize)),
         }
+    }
+
+    /// The name of the capture that [`Snapshot::line`] counts in, where that is not [`Origin::path`]: of a host
+    /// of several files.
+    #[must_use]
+    pub fn path(&self, socket: &Socket) -> Option<&str> {
+        let details = self.details(socket);
+        let path = match (details.path, details.line) {
+            (Some(path), _) => self.text(path),
+            (None, Some(_)) => return None,
+            (None, None) => self.sources.get(socket.source)?.name(),
+        };
+        (path != self.origin.path).then_some(path)
     }
 
     /// The address as people read it: canonical text, `*` as printed, or what stands in its place.

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::support::{NETSTAT, Outcome, Place};
+use crate::support::{NETSTAT, Outcome, Place, flat};
 
 const POLICY: &str =
     "[[rule]]\nid = \"no-telnet\"\nmatch = { port = 23, transport = \"tcp\" }\nforbid = true\n";
@@ -41,6 +41,22 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     out.finish().unwrap()
 }
 
+fn zst(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 1).unwrap()
+}
+
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let options = lzma_rust2::XzOptions::with_preset(1);
+    let mut out = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+/// The compressions, by the endings of their files; none is one too.
+type Pack = fn(&[u8]) -> Vec<u8>;
+const PACKS: [(&str, Pack); 4] =
+    [("", |bytes| bytes.to_vec()), (".gz", gzip), (".xz", xz), (".zst", zst)];
+
 /// Names of the hosts that `list` shows of a file.
 fn hosts(place: &Place, args: &[&str]) -> (Vec<String>, Outcome) {
     let mut all = vec!["list", "-f", "ndjson"];
@@ -66,12 +82,16 @@ fn every_way_of_packing_reads_the_same() {
     place.write("f.tar.gz", gzip(&tar));
     place.write("oddly-named", zstd::encode_all(tar.as_slice(), 1).unwrap());
     place.write("two.gz", [gzip(&tar[..700]), gzip(&tar[700..])].concat());
+    place.write("f.tar.xz", xz(&tar));
+    place.write("two.xz", [xz(&tar[..700]), xz(&tar[700..])].concat());
     let inner = tar_of(&[("b.txt", NETSTAT), ("c.txt", NETSTAT)]);
     let mut nested = tar::Builder::new(Vec::new());
     file(&mut nested, "a.txt.gz", &gzip(NETSTAT.as_bytes()));
     file(&mut nested, "sub.tar.zst", &zstd::encode_all(inner.as_slice(), 1).unwrap());
     place.write("nested.tar", nested.into_inner().unwrap());
-    for input in ["d", "f.tar", "f.tar.gz", "oddly-named", "two.gz", "nested.tar"] {
+    for input in
+        ["d", "f.tar", "f.tar.gz", "f.tar.xz", "oddly-named", "two.gz", "two.xz", "nested.tar"]
+    {
         let (names, run) = hosts(&place, &[input]);
         run.expect(0);
         assert_eq!(names, ["a", "b", "c"], "{input}");
@@ -81,20 +101,6 @@ fn every_way_of_packing_reads_the_same() {
     let mut command = place.command(&["list", "-f", "ndjson", "-"]);
     let out = command.stdin(input).output().unwrap();
     assert_eq!(String::from_utf8(out.stdout).unwrap().lines().count(), 3);
-}
-
-#[test]
-fn xz_is_read() {
-    /// `printf '$ ss -ltn\nState Recv-Q Send-Q Local Address:Port Peer Address:Port\n' | xz -9`, xz 5.4.1.
-    const XZ: &str = "fd377a585a000004e6d6b4460200210116000000742fe5a3e00044003d5d001208\
-                      0ca5ac";
-    // The head alone, since the stream is cut: what is damaged says so, and is no panic.
-    let bytes: Vec<u8> = (0..XZ.len() / 2)
-        .map(|at| u8::from_str_radix(&XZ[at * 2..at * 2 + 2], 16).unwrap())
-        .collect();
-    let place = Place::new();
-    place.write("a.xz", bytes);
-    place.run(&["list", "a.xz"]).expect(2).says(&["`a.xz` is"]);
 }
 
 #[test]
@@ -139,6 +145,103 @@ fn a_truncated_archive_is_judged_as_far_as_it_is_whole() {
     damaged[packed.len() - 6] ^= 0xFF;
     place.write("f.tar.gz", damaged);
     hosts(&place, &["f.tar.gz"]).1.expect(2).says(&["`f.tar.gz` is damaged"]);
+}
+
+/// Bytes that no compression makes shorter, as lines behind the rows of a host.
+fn noise(seed: u64, lines: usize) -> String {
+    // Splitmix64.
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        format!("{:016x}", mixed ^ mixed >> 31)
+    };
+    (0..lines).map(|_| format!("# {}\n", (0..8).map(|_| next()).collect::<String>())).collect()
+}
+
+/// The three hosts of an archive, long enough for each compression to let some come out before the end.
+fn three_long() -> Vec<u8> {
+    let [a, b, c] = [1, 2, 3].map(|seed| format!("{NETSTAT}{}", noise(seed, 1500)));
+    tar_of(&[("a.txt", &a), ("sub/b.txt", &b), ("sub/c.txt", &c)])
+}
+
+#[test]
+fn every_truncated_archive_names_the_last_whole_member() {
+    let place = Place::with(&[("policy.toml", POLICY)]);
+    let tar = three_long();
+    for (ending, pack) in PACKS {
+        let file = format!("f.tar{ending}");
+        let packed = pack(&tar);
+        let mut seen = Vec::new();
+        for percent in [20, 60, 95] {
+            place.write(&file, &packed[..packed.len() * percent / 100]);
+            let (names, run) = hosts(&place, &[&file]);
+            let after = match names.last().map(String::as_str) {
+                None => "nothing of it is whole".to_owned(),
+                Some("a") => "the last whole part is `a.txt`".to_owned(),
+                Some(last) => format!("the last whole part is `sub/{last}.txt`"),
+            };
+            run.expect(2).says(&[&format!("`{file}` is cut off"), &after]);
+            let checked = place.run(&["check", "-p", "policy.toml", &file]).expect(2);
+            assert_eq!(checked.out.matches("error[no-telnet]").count(), names.len(), "{file}");
+            seen.push(names.len());
+        }
+        assert_eq!((seen[0], seen[1], seen[2]), (0, 1, 2), "{file}");
+    }
+}
+
+#[test]
+fn every_truncated_stream_names_the_last_whole_document() {
+    let place = Place::with(&[("policy.toml", POLICY)]);
+    let text = |seed| format!("{NETSTAT}{}", noise(seed, 1500));
+    let records = [("a", 1), ("b", 2), ("c", 3)];
+    let records = records.map(|(host, seed)| record(host, "netstat", &text(seed))).concat();
+    for (ending, pack) in PACKS {
+        let file = format!("s.ndjson{ending}");
+        let packed = pack(records.as_bytes());
+        for (whole, percent) in [20, 60, 95].into_iter().enumerate() {
+            place.write(&file, &packed[..packed.len() * percent / 100]);
+            let (names, run) = hosts(&place, &[&file]);
+            assert_eq!(names.len(), whole, "{file}: {names:?}\n{}", run.err);
+            let run = run.expect(2);
+            if ending.is_empty() {
+                // What is cut has a line of its own, and says so.
+                run.says(&[&format!("{file}:{}:", whole + 1)]);
+            } else if whole == 0 {
+                run.says(&[&format!("`{file}` is cut off"), "nothing of it is whole"]);
+            } else {
+                let last = format!("the last whole part is `{file}:{whole}`");
+                run.says(&[&format!("`{file}` is cut off"), &last]);
+            }
+            let checked = place.run(&["check", "-p", "policy.toml", &file]).expect(2);
+            assert_eq!(checked.out.matches("error[no-telnet]").count(), whole, "{file}");
+        }
+        // The end of the compression is missing, and all documents are whole; zstd's last block is cut.
+        if matches!(ending, ".gz" | ".xz") {
+            place.write(&file, &packed[..packed.len() - 4]);
+            let (names, run) = hosts(&place, &[&file]);
+            assert_eq!(names, ["a", "b", "c"], "{file}");
+            run.expect(2).says(&[&format!("the last whole part is `{file}:3`")]);
+        }
+    }
+}
+
+#[test]
+fn a_long_member_that_is_cut_off_does_not_come_out() {
+    let place = Place::new();
+    let text = format!(
+        "{NETSTAT}{}",
+        "# a comment, as long as a line may be, and a bit longer still\n".repeat(280_000)
+    );
+    assert!(text.len() > 1 << 24);
+    let tar = tar_of(&[("a.txt", NETSTAT), ("b.txt", &text)]);
+    // At the end of a line: nothing of the text itself shows that it is cut.
+    let cut = tar[..tar.len() - 4096].iter().rposition(|&byte| byte == b'\n').unwrap() + 1;
+    place.write("f.tar", &tar[..cut]);
+    let (names, run) = hosts(&place, &["f.tar"]);
+    assert_eq!(names, ["a"]);
+    run.expect(2).says(&["`f.tar` is cut off", "the last whole part is `a.txt`"]);
 }
 
 #[test]
@@ -207,6 +310,51 @@ fn what_is_not_read_says_so() {
     let (names, run) = hosts(&place, &["two.tar"]);
     assert_eq!(names.len(), 3);
     run.expect(2).says(&["something follows the end of the archive"]);
+}
+
+/// One host of three is broken, in whatever it comes.
+#[test]
+fn one_bad_host_hides_no_other_in_any_container() {
+    let place = Place::with(&[("policy.toml", POLICY)]);
+    let bad = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0 128 0.0.0.0:99999 0.0.0.0:*\n";
+    let three = [("a", NETSTAT), ("b", bad), ("c", NETSTAT)];
+    let tar = tar_of(&three.map(|(host, text)| {
+        (["a.txt", "b.txt", "c.txt"][usize::from(host.as_bytes()[0] - b'a')], text)
+    }));
+    let sos = three.map(|(host, text)| {
+        (
+            format!(
+                "sosreport-{host}-2024-03-07-abcdefg/sos_commands/networking/{}_-an",
+                if host == "b" { "ss" } else { "netstat" }
+            ),
+            text,
+        )
+    });
+    let sos: Vec<(&str, &str)> = sos.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+    let records = three
+        .map(|(host, text)| record(host, if host == "b" { "ss" } else { "netstat" }, text))
+        .concat();
+    let files: String = three.map(|(host, text)| format!("==> {host}.txt <==\n{text}\n")).concat();
+    for (path, text) in &sos {
+        place.write(&format!("d/{path}"), text);
+    }
+    let mut inputs = vec!["d".to_owned()];
+    for (ending, pack) in PACKS {
+        for (name, bytes) in [
+            ("f.tar", tar.clone()),
+            ("sos.tar", tar_of(&sos)),
+            ("s.ndjson", records.clone().into_bytes()),
+            ("files.txt", files.clone().into_bytes()),
+        ] {
+            place.write(&format!("{name}{ending}"), pack(&bytes));
+            inputs.push(format!("{name}{ending}"));
+        }
+    }
+    for input in inputs {
+        let run = place.run(&["check", "-p", "policy.toml", &input]).expect(2);
+        assert_eq!(run.out.matches("error[no-telnet]").count(), 2, "{input}: {}", run.out);
+        assert!(flat(&run.out).contains("socklint::capture::row_unread"), "{input}: {}", run.out);
+    }
 }
 
 #[test]

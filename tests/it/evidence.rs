@@ -297,3 +297,182 @@ fn issues_of_a_host_without_texts_have_no_place() {
         }
     }
 }
+
+/// `ss -ltnp` of these rows.
+fn ss(rows: &[&str]) -> String {
+    let head = "State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n";
+    let rows: Vec<String> = rows.iter().map(|row| format!("LISTEN 0 128 {row}\n")).collect();
+    format!("# ss -ltnp\n{head}{}", rows.concat())
+}
+
+/// What a folder of these files comes to by a policy of one rule, and each of the captures alone.
+fn verdicts(rule: &str, files: &[(&str, &str)]) -> (i32, Vec<i32>) {
+    let place = Place::with(&[("p.toml", &format!("[[rule]]\nid = \"r\"\n{rule}\n"))]);
+    for (path, text) in files {
+        place.write(&format!("d/{path}"), text);
+    }
+    let code = |input: &str| {
+        let run = place.run(&["check", "-p", "p.toml", input]);
+        run.code
+    };
+    let captures =
+        files.iter().filter(|(path, _)| !path.starts_with("ip") && !path.contains("etc"));
+    (code("d"), captures.map(|(path, _)| code(&format!("d/{path}"))).collect())
+}
+
+/// Two captures that show one endpoint and not the same of it: the folder does not pass where one of them fails.
+#[test]
+fn contradictions_of_one_endpoint_do_not_pass() {
+    let loopback = "match = { port = 5432 }\nrequire = { bind = \"loopback\" }";
+    let postgres = "match = { port = 5432 }\nrequire = { process = \"postgres\" }";
+    let device = "match = { port = 5432 }\nrequire = { interface = \"lo\" }";
+    let one = "match = { port = 5432 }\nexpect = { max = 1 }";
+    let root = "match = { port = 5432, uid = 0 }\nforbid = true";
+    let star =
+        "State Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0 128 *:5432 *:*\n";
+    let own = ss(&["127.0.0.1:5432 0.0.0.0:* users:((\"postgres\",pid=812,fd=5))"]);
+    let evil = ss(&["127.0.0.1:5432 0.0.0.0:* users:((\"evil\",pid=913,fd=5))"]);
+    let bare = ss(&["127.0.0.1:5432 0.0.0.0:*"]);
+    let twice = ss(&["127.0.0.1:5432 0.0.0.0:*", "127.0.0.1:5432 0.0.0.0:*"]);
+    let bound = ss(&["0.0.0.0%lo:5432 0.0.0.0:*"]);
+    let free = ss(&["0.0.0.0:5432 0.0.0.0:*"]);
+    let mine = netstat(&[
+        "tcp        0      0 127.0.0.1:5432          0.0.0.0:*               LISTEN      26         101        -                   ",
+    ]);
+    let roots = netstat(&[
+        "tcp        0      0 127.0.0.1:5432          0.0.0.0:*               LISTEN      0          102        -                   ",
+    ]);
+    for (rule, one, other) in [
+        (loopback, own.as_str(), star),
+        (postgres, &own, &evil),
+        (device, &bound, &free),
+        (one, &bare, &twice),
+        (root, &mine, &roots),
+    ] {
+        for (first, second) in [(one, other), (other, one)] {
+            let files = [("ss-a.txt", first), ("ss-b.txt", second)];
+            let (folder, alone) = verdicts(rule, &files);
+            assert!(alone.contains(&1), "{rule}: {alone:?}");
+            assert_eq!(folder, 1, "{rule}\n{first}\n{second}");
+        }
+    }
+}
+
+/// Facts beside the captures that are of another host, or contradict each other, decide nothing.
+#[test]
+fn facts_of_another_host_decide_nothing() {
+    let rule = "match = { port = 5432, interface = \"eth0\" }\nforbid = true";
+    let capture = ss(&["10.0.0.5:5432 0.0.0.0:*"]);
+    let own = "2: eth0    inet 10.0.0.5/24 brd 10.0.0.255 scope global eth0\n";
+    let other = "2: eth0    inet 10.0.0.7/24 brd 10.0.0.255 scope global eth0\n";
+    assert_eq!(verdicts(rule, &[("ss.txt", &capture), ("ip-addr.txt", own)]).0, 1);
+    // The neighbour's network holds the address, and no interface of it is the address.
+    assert_eq!(verdicts(rule, &[("ss.txt", &capture), ("ip-addr.txt", other)]).0, 3);
+    let place = Place::with(&[
+        ("d/ss.txt", &format!("root@db1:~{capture}")),
+        ("d/ip-addr.txt", own),
+        ("d/hostname", "db2\n"),
+    ]);
+    let run = place.run(&["list", "d"]).expect(0);
+    assert!(
+        flat(&run.err).contains("the captures are of `db1`, the files beside them of `db2`"),
+        "{}",
+        run.err
+    );
+    assert_eq!(only(&place, "d", 0)["interfaces"], serde_json::Value::Null);
+    // Two tables of users.
+    let rule = "match = { port = 5432, transport = \"tcp\" }\nrequire = { user = \"postgres\" }";
+    let capture = "# netstat -antpe\n".to_owned()
+        + &netstat(&[
+            "tcp        0      0 127.0.0.1:5432          0.0.0.0:*               LISTEN      26         101        -                   ",
+        ]);
+    let (one, other) = ("postgres:x:26:26::/:/bin/sh\n", "evil:x:26:26::/:/bin/sh\n");
+    assert_eq!(verdicts(rule, &[("netstat.txt", &capture), ("etc-passwd", one)]).0, 0);
+    let both = [("netstat.txt", capture.as_str()), ("etc-passwd", one), ("getent-passwd", other)];
+    assert_eq!(verdicts(rule, &both).0, 3);
+}
+
+/// A number that a capture shows is not changed by what a name stands for on the host.
+#[test]
+fn a_port_that_is_shown_is_no_matter_of_services() {
+    let names = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\n\
+                 LISTEN 0 128 127.0.0.1:postgresql 0.0.0.0:*\n";
+    let place = Place::with(&[
+        ("d/ss-lt.txt", names),
+        ("d/ss-ltn.txt", &ss(&["127.0.0.1:5432 0.0.0.0:*"])),
+        ("d/services", "postgresql 6543/tcp\n"),
+    ]);
+    assert_eq!(socket(&only(&place, "d", 0), 5432)["address"], "127.0.0.1");
+}
+
+/// A namespace whose capture is broken is not covered by those of others.
+#[test]
+fn a_namespace_that_cannot_be_read_is_not_covered() {
+    let whole = "State  Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0 128 127.0.0.1:22 0.0.0.0:*\n";
+    let place = sos(&[
+        ("sos_commands/networking/ss_-ltn", whole),
+        ("sos_commands/networking/namespaces/red/ip_netns_exec_red_ss_-ltn", ""),
+    ]);
+    let host = only(&place, ROOT, 0);
+    assert_eq!(host["coverage"]["tcp/ipv4"], "absent", "{host:#}");
+    assert_eq!(host["namespaces"][0]["name"], "red", "{host:#}");
+}
+
+/// What answers from outside and listens nowhere is behind a rule of NAT: it is told, and no rule passes for it.
+#[test]
+fn what_answers_from_outside_counts_where_nothing_listens() {
+    let scan = "# Nmap 7.93 scan initiated Tue Nov 14 22:13:20 2023 as: nmap -oG - 10.0.0.5\n\
+                Host: 10.0.0.5 ()\tStatus: Up\nHost: 10.0.0.5 ()\tPorts: 22/open/tcp/////, 23/open/tcp/////\n\
+                # Nmap done at Tue Nov 14 22:13:21 2023 -- 1 IP address (1 host up) scanned in 0.50 seconds\n";
+    let listeners = ss(&["0.0.0.0:22 0.0.0.0:*"]);
+    let record = serde_json::json!({"host": "db1", "ss": listeners, "nmap": scan});
+    let place = Place::with(&[
+        ("s.ndjson", &format!("{record}\n")),
+        (
+            "p.toml",
+            "[[rule]]\nid = \"telnet\"\nmatch = { port = 23, transport = \"tcp\" }\nforbid = true\n",
+        ),
+    ]);
+    let run = place.run(&["check", "-p", "p.toml", "s.ndjson"]).expect(1);
+    assert!(flat(&run.out).contains("is here and not in"), "{}", run.out);
+    let host = only(&place, "s.ndjson", 0);
+    assert_eq!(host["sockets"].as_array().unwrap().len(), 2, "{host:#}");
+    assert_eq!(host["source"]["kind"], "observed");
+}
+
+/// The lines of a host's sockets are of several files: each names its own where it is not that of the host, and
+/// nothing of it is lost when the documents are read again.
+#[test]
+fn sockets_of_several_files_name_theirs() {
+    let place = Place::with(&[
+        ("d/ss.txt", &ss(&["127.0.0.1:22 0.0.0.0:*"])),
+        ("d/ss-b.txt", &ss(&["127.0.0.1:22 0.0.0.0:*", "127.0.0.1:23 0.0.0.0:*"])),
+        ("p.toml", "[[rule]]\nid = \"telnet\"\nmatch = { port = 23 }\nforbid = true\n"),
+    ]);
+    let host = only(&place, "d", 0);
+    let shown = |port| {
+        let socket = socket(&host, port);
+        (socket["path"].as_str().unwrap().to_owned(), socket["line"].as_u64().unwrap())
+    };
+    assert_eq!(host["source"]["path"], "d");
+    assert_eq!(shown(23), ("d/ss-b.txt".to_owned(), 4));
+    assert!(shown(22).0.starts_with("d/ss"));
+    let report = place.run(&["check", "-f", "json", "-p", "p.toml", "d"]).expect(1).json();
+    let violation = &report["hosts"][0]["results"][0]["violations"][0];
+    assert_eq!(violation["socket"]["path"], "d/ss-b.txt");
+    assert_eq!(violation["evidence"]["path"], "d/ss-b.txt");
+    // One file: the path of the host is that of its sockets.
+    let alone = only(&place, "d/ss-b.txt", 0);
+    assert_eq!(socket(&alone, 23)["path"], serde_json::Value::Null);
+    // Read again, and put together with others.
+    place.write("host.json", serde_json::to_string(&host).unwrap());
+    assert_eq!(only(&place, "host.json", 0), host);
+    place.write("two/ss.json", serde_json::to_string(&host).unwrap());
+    let renamed = serde_json::to_string(&alone).unwrap().replace("\"ss-b\"", "\"d\"");
+    place.write("two/ss-all.json", renamed);
+    let both = only(&place, "two", 0);
+    assert_eq!(both["source"]["path"], "two");
+    for socket in both["sockets"].as_array().unwrap() {
+        assert!(socket["path"].as_str().unwrap().starts_with("d/ss"), "{both:#}");
+    }
+}

@@ -24,12 +24,15 @@ use crate::snapshot::{Address, Cell, Coverage, Details, Text, Transport, Vantage
 use crate::truth::Missing;
 use ports::Published;
 
+/// The name of the format.
+pub const NAME: &str = "docker";
+
 /// The format `docker`.
 pub struct Docker;
 
 impl CaptureFormat for Docker {
     fn name(&self) -> &'static str {
-        "docker"
+        NAME
     }
 
     fn about(&self) -> &'static str {
@@ -59,7 +62,7 @@ struct Fill<'a> {
 
 impl<'a> Fill<'a> {
     fn new(document: &'a Document, host: Option<&str>) -> Self {
-        let mut draft = Draft::new(document, "docker", Vantage::Declared);
+        let mut draft = Draft::new(document, NAME, Vantage::Declared);
         draft.host(host);
         Self { draft, left: MOST }
     }

@@ -98,6 +98,12 @@ pub(super) fn mark(line: &str) -> Option<Mark<'_>> {
     of_other_path(path).then_some(Mark::Other)
 }
 
+/// Whether a line is one of the two that more(1) draws around the name of a file.
+pub(super) fn is_rule(line: &str) -> bool {
+    let line = line.trim();
+    line.len() > 2 && line.bytes().all(|byte| byte == b':')
+}
+
 /// Takes the name of the file off a line of `grep -H`: `/proc/net/tcp:   0: 0100007F:...`.
 pub(super) fn prefix(line: &str) -> (Option<(File, &str)>, &str) {
     let Some((head, rest)) = line.split_once(':') else { return (None, line) };

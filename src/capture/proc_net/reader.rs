@@ -167,6 +167,9 @@ impl Reader<'_> {
             }
             None => {}
         }
+        if file::is_rule(text) {
+            return Some(line.next);
+        }
         self.other(line, text)
     }
 

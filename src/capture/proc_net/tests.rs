@@ -98,6 +98,19 @@ fn the_name_of_the_file_is_the_transport() {
 }
 
 #[test]
+fn heads_of_more_stand_behind_tables_too() {
+    let head = |file: &str| format!("::::::::::::::\n/proc/net/{file}\n::::::::::::::\n");
+    let row = row4("00000000:0035", ANY, "07");
+    let text = format!("{}{UDP}{row}{}{UDP}{}{TCP}", head("udp"), head("udplite"), head("tcp"));
+    let capture = read(&text);
+    assert_eq!(sockets(&capture), ["udp 0.0.0.0:53"]);
+    assert!(!kinds(&capture).contains(&IssueKind::RowUnread), "{:?}", kinds(&capture));
+    for transport in [Transport::Tcp, Transport::Udp, Transport::Udplite] {
+        assert_eq!(cell(&capture, transport, Family::Ipv4), Cell::Presumed);
+    }
+}
+
+#[test]
 fn coverage_is_that_of_the_files() {
     let text = format!(
         "==> /proc/net/tcp <==\n{TCP}\n==> /proc/net/tcp6 <==\n{TCP6}\n==> /proc/net/udp <==\n{UDP}"

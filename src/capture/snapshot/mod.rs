@@ -239,7 +239,7 @@ shapes! {
     HostShape: name labels kernel boot_id;
     SourceShape: kind format path command captured_at sha256 uid capabilities;
     SocketShape: transport state address address_text port port_text interface scope processes
-        v6only uid user inode unit container cgroup netns presumed missing line;
+        v6only uid user inode unit container cgroup netns presumed missing line path;
     MissingShape: transport address port interface processes;
     ProcessShape: name pid fd name_kind exe cmdline uid user unit container cgroup;
     InterfaceShape: name index netns up addresses;
@@ -694,6 +694,7 @@ impl<'a> Reader<'a> {
             address_text: self.handle(shape.address_text, "address_text"),
             port_text: self.handle(shape.port_text, "port_text"),
             line: self.plain(shape.line, "`line` must be a number or null"),
+            path: self.handle(shape.path, "path"),
         };
         self.builder.details(socket, details);
     }

@@ -228,8 +228,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Reads a member. One that is no longer than a text may be is read before anything is made of it, so that
-    /// one that is cut off is seen; a longer one can only be an archive or a stream.
+    /// Reads a member. One of no great length is read before anything is made of it, so that one that is cut off
+    /// is seen; of a longer one an end that comes too early is a fault.
     fn whole(
         &self,
         item: Item<'_>,
@@ -242,13 +242,31 @@ impl Walk<'_> {
         /// Longer ones are read as they come.
         const HELD: u64 = 1 << 24;
         if size > HELD {
-            return Ok(read_item(item, entry, gather, sink).err());
+            let mut entry = Exact { entry, left: size };
+            return Ok(read_item(item, &mut entry, gather, sink).err());
         }
         entry.take(HELD).read_to_end(held)?;
         if (held.len() as u64) < size {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
         }
         Ok(read_item(item, &mut held.as_slice(), gather, sink).err())
+    }
+}
+
+/// An entry whose end is a fault before all of it has come.
+struct Exact<'a> {
+    entry: &'a mut dyn Read,
+    left: u64,
+}
+
+impl Read for Exact<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.entry.read(buffer)?;
+        if read == 0 && self.left > 0 && !buffer.is_empty() {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        self.left = self.left.saturating_sub(read as u64);
+        Ok(read)
     }
 }
 

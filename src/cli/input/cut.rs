@@ -138,11 +138,13 @@ impl Cut {
         sink: &mut Sink<'_>,
     ) -> io::Result<()> {
         let mut gather = Gather::new(&format!("{}:", item.name), None);
+        sink.whole = None;
         let sign = memmem::Finder::new(self.sign());
         let mut window = Window::new(head);
         // Lines before the piece at work.
         let mut lines = 0;
-        let read = loop {
+        let mut fault = None;
+        loop {
             if let Some(end) = self.end(&mut window, &sign) {
                 if lines == 0 {
                     flush(beside, sink);
@@ -154,32 +156,42 @@ impl Cut {
                 continue;
             }
             if window.ended {
-                break Ok(());
+                break;
             }
             if window.from(window.start).len() as u64 >= item.most {
                 let message = format!("the piece that begins on line {} is too long", lines + 1);
                 return Err(io::Error::other(Hit(message)));
             }
-            // What is being read when this fails is not whole; what came before it is.
-            if let Err(fault) = window.fill(reader) {
-                break Err(fault);
+            if let Err(met) = window.fill(reader) {
+                (fault, window.ended) = (Some(met), true);
             }
-        };
-        if read.is_ok() {
-            if lines == 0 && self == Self::Documents {
-                window.bytes.truncate(window.filled);
-                return add(item, window.bytes, beside, sink);
-            }
+        }
+        if fault.is_none() && lines == 0 && self == Self::Documents {
+            window.bytes.truncate(window.filled);
+            return add(item, window.bytes, beside, sink);
+        }
+        // What is being read when a fault is met is not whole, unless it says so itself.
+        let last = window.from(window.start);
+        if fault.is_none() || self.is_document(last) {
             flush(beside, sink);
-            self.hand_on(item, window.from(window.start), lines, &mut gather, sink);
+            self.hand_on(item, last, lines, &mut gather, sink);
         }
         let mut out = Vec::new();
         let aside = gather.finish(&mut out);
         sink.take(&mut out);
-        if read.is_ok() {
-            super::tell_aside(sink, &aside);
+        match fault {
+            Some(fault) => Err(fault),
+            None => {
+                super::tell_aside(sink, &aside);
+                Ok(())
+            }
         }
-        read
+    }
+
+    /// Whether a piece is whole by itself.
+    fn is_document(self, piece: &[u8]) -> bool {
+        self == Self::Documents
+            && serde_json::from_slice::<serde::de::IgnoredAny>(piece.trim_ascii()).is_ok()
     }
 
     fn hand_on(
@@ -208,6 +220,10 @@ impl Cut {
             }
         }
         let record = self == Self::Documents;
+        sink.whole = Some(match record {
+            true => format!("{name}:{}", lines_before + 1),
+            false => name.clone(),
+        });
         let bytes = bytes.to_vec();
         let member = Member { path, name, bytes, lines_before, record, modified: None };
         let mut out = Vec::new();
@@ -257,6 +273,7 @@ mod tests {
             each: &mut |evidence| found.push(evidence),
             error: &mut |error| panic!("{}", error.message()),
             note: &mut |_| {},
+            whole: None,
         };
         let (known, rest) = text.split_at(head.min(text.len()));
         let way = Cut::of(known).expect("a stream");

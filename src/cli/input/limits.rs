@@ -89,6 +89,18 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// Reads in small steps: of a decoder that gives a fault in place of all that a step gave before it.
+pub(super) struct Steps<R>(pub(super) R);
+
+impl<R: Read> Read for Steps<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        /// The most bytes of a step.
+        const STEP: usize = 1 << 12;
+        let len = buffer.len().min(STEP);
+        self.0.read(buffer.get_mut(..len).unwrap_or_default())
+    }
+}
+
 /// What comes out of a decompressor, as long as that is in proportion to what goes in.
 pub(super) struct Measured<R> {
     inner: R,

@@ -221,7 +221,7 @@ impl Source for Inputs<'_> {
                 // What was named before comes before.
                 let before = std::mem::replace(&mut named, Gather::named());
                 let mut bytes = |evidence| each(Piece::Evidence(evidence));
-                finish(before, &mut Sink { each: &mut bytes, error, note });
+                finish(before, &mut Sink { each: &mut bytes, error, note, whole: None });
                 match self.live.capture(&self.options) {
                     Ok(capture) => each(Piece::Live(Box::new(capture))),
                     Err(fault) => error(fault),
@@ -229,7 +229,7 @@ impl Source for Inputs<'_> {
                 continue;
             }
             let mut bytes = |evidence| each(Piece::Evidence(evidence));
-            let mut sink = Sink { each: &mut bytes, error, note };
+            let mut sink = Sink { each: &mut bytes, error, note, whole: None };
             if path.is_dir() {
                 finish(std::mem::replace(&mut named, Gather::named()), &mut sink);
                 self.directory(path, &mut sink);
@@ -238,7 +238,7 @@ impl Source for Inputs<'_> {
             }
         }
         let mut bytes = |evidence| each(Piece::Evidence(evidence));
-        finish(named, &mut Sink { each: &mut bytes, error, note });
+        finish(named, &mut Sink { each: &mut bytes, error, note, whole: None });
     }
 }
 
@@ -430,6 +430,7 @@ pub fn evidence_in(name: &str, mut bytes: &[u8]) -> (Vec<Evidence>, usize) {
         each: &mut |found| evidence.push(found),
         error: &mut |_| errors += 1,
         note: &mut |_| {},
+        whole: None,
     };
     let item = Item { name, path: name, modified: None, depth: 0, most: limits::MEMBER };
     let mut gather = Gather::named();

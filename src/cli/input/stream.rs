@@ -21,6 +21,8 @@ pub(super) struct Sink<'a> {
     pub(super) each: &'a mut dyn FnMut(Evidence),
     pub(super) error: &'a mut dyn FnMut(CliError),
     pub(super) note: &'a mut dyn FnMut(String),
+    /// The last whole part of the stream that is being read.
+    pub(super) whole: Option<String>,
 }
 
 impl Sink<'_> {
@@ -37,9 +39,11 @@ impl Sink<'_> {
         ));
     }
 
-    /// Tells that the rest of `name` cannot be read; `after` is what was whole before.
+    /// Tells that the rest of `name` cannot be read; `after` is what was whole before, of a stream what it
+    /// said last itself.
     pub(super) fn broken(&mut self, name: &str, fault: &io::Error, after: Option<&str>) {
-        let after = match after {
+        let whole = self.whole.take();
+        let after = match after.or(whole.as_deref()) {
             Some(last) => format!("the last whole part is `{last}`"),
             None => "nothing of it is whole".to_owned(),
         };
@@ -158,7 +162,10 @@ pub(super) fn read(
     let unpacked: Box<dyn Read + '_> = match known {
         Kind::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
         // A dictionary of more than 256 MiB is no preset of xz. The limit is in KiB.
-        Kind::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(buffered, true, 1 << 18)),
+        Kind::Xz => {
+            let decoder = lzma_rust2::XzReader::new_mem_limit(buffered, true, 1 << 18);
+            Box::new(limits::Steps(decoder))
+        }
         _ => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
     };
     let mut unpacked = Measured::new(unpacked, went_in);

@@ -1,11 +1,11 @@
 //! The one snapshot of several captures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::context::{Facts, Process};
 use super::matching::{Entry, Ref, unite, would_show};
-use super::{Candidate, Given, Where};
+use super::{Candidate, Given, Where, names, same_host};
 use crate::address::{Scope, unmapped};
 use crate::capture::{Capture, CaptureIssue, IssueKind};
 use crate::snapshot::{
@@ -24,14 +24,19 @@ const TOLD: usize = 8;
 pub(super) fn build(
     candidates: Vec<Candidate>,
     aside: Vec<Capture>,
+    lost: &[Where],
     facts: &Facts,
     given: Given,
 ) -> Capture {
+    let strange = of_another_host(&candidates, facts);
+    let none = Facts::default();
+    let facts = if strange.is_some() { &none } else { facts };
     let mut builder = Builder::default();
     let adopted: Vec<Adopted> =
         candidates.iter().map(|one| builder.adopt(&one.capture.snapshot)).collect();
     let mut work = Work { candidates: &candidates, adopted, builder, issues: Vec::new(), facts };
     work.issues_of_all(&aside);
+    work.issues.extend(strange);
     let mut places: BTreeMap<&Where, Vec<usize>> = BTreeMap::new();
     for (index, candidate) in candidates.iter().enumerate() {
         places.entry(&candidate.place).or_default().push(index);
@@ -51,9 +56,27 @@ pub(super) fn build(
             work.builder.snapshot_mut().namespaces.push(namespace);
         }
     }
+    for place in lost {
+        coverage = coverage.map(|before| before.spoiled(Missing::RowUnread));
+        if let Where::Named(name) = place {
+            let (name, missing) = (name.clone(), Some(Missing::ToolError));
+            let namespace = Namespace { name, missing, ..Namespace::default() };
+            work.builder.snapshot_mut().namespaces.push(namespace);
+        }
+    }
     work.builder.snapshot_mut().coverage = coverage.unwrap_or_default();
     work.interfaces();
     work.finish(given)
+}
+
+/// The issue for facts that are of another host than the captures beside them.
+fn of_another_host(candidates: &[Candidate], facts: &Facts) -> Option<CaptureIssue> {
+    let own = facts.host.as_deref()?;
+    let other = names(candidates).find(|name| !same_host(own, name))?;
+    let message = format!(
+        "the captures are of `{other}`, the files beside them of `{own}`: no fact is taken from those"
+    );
+    Some(CaptureIssue { kind: IssueKind::Contradiction, at: None, message })
 }
 
 /// How much a capture tells: transports and families that it covers, then facts.
@@ -181,8 +204,11 @@ impl<'a> Work<'a> {
         if let Where::Named(name) = place {
             details.netns = Some(self.builder.pooled(name));
         }
-        self.names(&mut details);
-        self.port(first, socket, &mut new);
+        // What runs elsewhere, in a container, may have other users and services.
+        if !matches!(place, Where::Own(_)) {
+            self.names(&mut details);
+            self.port(first, socket, &mut new);
+        }
         if new.address == Address::Star && snapshot.origin.format == "ss" {
             new.address = match self.facts.star_is_dual {
                 Some(true) => Address::Dual,
@@ -221,16 +247,24 @@ impl<'a> Work<'a> {
         let best = all.iter().rev().max_by_key(|(_, _, socket)| known(socket));
         let Some(&(index, snapshot, socket)) = best else { return };
         new.owners_missing = socket.owners_missing;
+        // The owners of the other rows by their ids, the first of each.
+        let mut theirs: BTreeMap<u32, Vec<(usize, &Snapshot, &Owner)>> = BTreeMap::new();
+        for &(other, from, twin) in all.iter().filter(|(other, ..)| *other != index) {
+            for owner in from.owners(twin) {
+                let Some(pid) = owner.pid else { continue };
+                let known = theirs.entry(pid).or_default();
+                if known.last().is_none_or(|&(last, ..)| last != other) {
+                    known.push((other, from, owner));
+                }
+            }
+        }
         for owner in snapshot.owners(socket) {
             let Some(adopted) = self.adopted.get(index) else { continue };
             let mut details = self.builder.adopt_owner_details(snapshot, adopted, owner);
-            for &(other, theirs, twin) in all.iter().filter(|(other, ..)| *other != index) {
-                let same = theirs
-                    .owners(twin)
-                    .iter()
-                    .find(|theirs| theirs.pid.is_some() && theirs.pid == owner.pid);
-                if let (Some(same), Some(adopted)) = (same, self.adopted.get(other)) {
-                    let more = self.builder.adopt_owner_details(theirs, adopted, same);
+            let same = owner.pid.and_then(|pid| theirs.get(&pid));
+            for &(other, from, same) in same.into_iter().flatten() {
+                if let Some(adopted) = self.adopted.get(other) {
+                    let more = self.builder.adopt_owner_details(from, adopted, same);
                     fill_owner(&mut details, more);
                 }
             }
@@ -241,7 +275,9 @@ impl<'a> Work<'a> {
                 let more = self.process(process);
                 fill_owner(&mut details, more);
             }
-            self.owner_names(&mut details);
+            if !matches!(place, Where::Own(_)) {
+                self.owner_names(&mut details);
+            }
             let Some(adopted) = self.adopted.get(index) else { continue };
             self.builder.adopt_owner(snapshot, adopted, owner, details);
         }
@@ -280,8 +316,9 @@ impl<'a> Work<'a> {
 
     /// The port of a service name, by the host's own table.
     fn port(&self, index: usize, socket: &Socket, new: &mut Socket) {
-        let unknown = matches!(socket.port, Port::Missing(Missing::PortName));
-        if !(unknown || socket.port_resolved) || socket.port_at.len == 0 {
+        // Another capture may have shown the number itself.
+        let unknown = matches!(new.port, Port::Missing(Missing::PortName));
+        if !(unknown || new.port_resolved) || socket.port_at.len == 0 {
             return;
         }
         let Some((snapshot, _)) = self.capture(index) else { return };
@@ -299,7 +336,13 @@ impl<'a> Work<'a> {
     fn interfaces(&mut self) {
         let Some(interfaces) = &self.facts.interfaces else { return };
         let snapshot = self.builder.snapshot();
-        let inside = |own: &(IpAddr, u8), ip: IpAddr| within(unmapped(own.0), own.1, ip);
+        let mut owned: BTreeSet<(Option<&str>, IpAddr)> = BTreeSet::new();
+        for interface in interfaces {
+            for &(own, prefix) in &interface.addresses {
+                let all = [Some(unmapped(own)), broadcast(unmapped(own), prefix)];
+                owned.extend(all.into_iter().flatten().map(|ip| (interface.netns.as_deref(), ip)));
+            }
+        }
         let stray = snapshot.sockets().iter().find(|socket| {
             let Address::Ip(ip) = socket.address else { return false };
             let ip = unmapped(ip);
@@ -307,10 +350,7 @@ impl<'a> Work<'a> {
             !matches!(
                 Scope::of(ip),
                 Scope::Wildcard | Scope::Loopback | Scope::Multicast | Scope::Broadcast
-            ) && !interfaces.iter().any(|interface| {
-                interface.netns.as_deref() == netns
-                    && interface.addresses.iter().any(|own| inside(own, ip))
-            })
+            ) && !owned.contains(&(netns, ip))
         });
         if let Some(socket) = stray {
             let message = format!(
@@ -326,9 +366,9 @@ impl<'a> Work<'a> {
 
     fn finish(mut self, given: Given) -> Capture {
         let all = || self.candidates.iter().map(|one| &one.capture.snapshot);
-        let named = all().filter_map(|one| one.host.name.clone());
         // A name with its domain tells more than one without.
-        let named = named.max_by_key(String::len).or_else(|| self.facts.host.clone());
+        let named = names(self.candidates).max_by_key(|name| name.len()).map(str::to_owned);
+        let named = named.or_else(|| self.facts.host.clone());
         let name = match given.sure {
             true => given.host.or(named),
             false => named.or(given.host),
@@ -395,17 +435,11 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Whether an address lies in a network.
-fn within(own: IpAddr, prefix: u8, ip: IpAddr) -> bool {
-    let same = |left: u128, right: u128, width: u32| {
-        let shift = width.saturating_sub(u32::from(prefix));
-        left.checked_shr(shift).unwrap_or(0) == right.checked_shr(shift).unwrap_or(0)
-    };
-    match (own, ip) {
-        (IpAddr::V4(own), IpAddr::V4(ip)) => same(own.to_bits().into(), ip.to_bits().into(), 32),
-        (IpAddr::V6(own), IpAddr::V6(ip)) => same(own.to_bits(), ip.to_bits(), 128),
-        _ => false,
-    }
+/// The broadcast address of an interface's network. Source: RFC 919.
+fn broadcast(own: IpAddr, prefix: u8) -> Option<IpAddr> {
+    let IpAddr::V4(own) = own else { return None };
+    let hosts = u32::MAX.checked_shr(prefix.into()).filter(|&hosts| hosts > 1)?;
+    Some(Ipv4Addr::from_bits(own.to_bits() | hosts).into())
 }
 
 fn in_new(span: Span, adopted: &Adopted) -> Span {

@@ -1,8 +1,10 @@
 //! Which sockets of two captures are the same.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Range;
 
+use super::compare::{agree, can_be, device};
 use super::{Candidate, covers, families};
 use crate::address::unmapped;
 use crate::snapshot::{Address, Coverage, Device, Family, Port, Snapshot, Socket, Transport};
@@ -21,6 +23,8 @@ pub(super) struct Entry {
     pub(super) first: Ref,
     /// Others that surely show the same socket.
     pub(super) same: Vec<Ref>,
+    /// All that were taken for it, of which some may be of a twin.
+    seen: Vec<Ref>,
     /// The captures that show it or one that cannot be told from it, in order.
     pub(super) shown_by: Vec<usize>,
 }
@@ -31,6 +35,9 @@ type Key = (Transport, bool, u16, IpAddr);
 
 fn key(socket: &Socket) -> Option<Key> {
     let Port::Number(port) = socket.port else { return None };
+    if socket.transport_unknown {
+        return None;
+    }
     let address = match socket.address {
         Address::Ip(ip) => unmapped(ip),
         Address::Dual => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -48,10 +55,36 @@ enum Bound {
 }
 
 fn bound(snapshot: &Snapshot, socket: &Socket) -> Bound {
-    match socket.device {
-        Device::None => Bound::None,
-        Device::Named(name) => Bound::To(snapshot.text(name).to_owned()),
-        Device::Missing(_) => Bound::Unknown,
+    match (socket.device, device(snapshot, socket)) {
+        (Device::None, _) => Bound::None,
+        (Device::Named(_), Some(name)) => Bound::To(name.to_owned()),
+        (Device::Named(_) | Device::Missing(_), _) => Bound::Unknown,
+    }
+}
+
+/// Where entries are found: by their key, and by transport and port, without the port too.
+#[derive(Default)]
+struct Index {
+    keys: BTreeMap<Key, Vec<usize>>,
+    ports: BTreeMap<(Transport, Option<u16>), Vec<usize>>,
+    /// Those without a key, by transport and port.
+    vague: BTreeMap<(Transport, u16), Vec<usize>>,
+}
+
+impl Index {
+    fn add(&mut self, at: usize, socket: &Socket) {
+        let port = number(socket);
+        self.ports.entry((socket.transport, port)).or_default().push(at);
+        if port.is_some() {
+            self.ports.entry((socket.transport, None)).or_default().push(at);
+        }
+        match (key(socket), port) {
+            (Some(key), _) => self.keys.entry(key).or_default().push(at),
+            (None, Some(port)) if !socket.transport_unknown => {
+                self.vague.entry((socket.transport, port)).or_default().push(at);
+            }
+            (None, _) => {}
+        }
     }
 }
 
@@ -60,26 +93,32 @@ fn bound(snapshot: &Snapshot, socket: &Socket) -> Bound {
 struct Twins {
     by_inode: BTreeMap<u64, usize>,
     by_device: BTreeMap<Bound, VecDeque<usize>>,
-    left: usize,
+    all: Vec<usize>,
 }
+
+/// How many entries are looked at for one that a socket can be.
+const LOOKED_AT: usize = 64;
+
+/// With how many sockets of an entry another one is compared.
+const COMPARED: usize = 8;
 
 /// The sockets of captures of one place, each once. `order` are the captures, the best first.
 pub(super) fn unite(candidates: &[Candidate], order: &[usize]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    let mut covered: Option<Coverage> = None;
+    let mut known = Index::default();
+    let mut before = Coverage::default();
     for &index in order {
         let Some(candidate) = candidates.get(index) else { continue };
         let snapshot = &candidate.capture.snapshot;
-        match covered {
-            None => {
-                let sockets = 0..snapshot.sockets().len();
-                entries.extend(sockets.map(|socket| Entry::new(index, socket)));
-                covered = Some(snapshot.coverage);
-            }
-            Some(before) => {
-                Join { candidates, index, snapshot, before }.add(&mut entries);
-                covered = Some(before.best(snapshot.coverage));
-            }
+        let join = Join { candidates, index, snapshot, before };
+        if order.first() == Some(&index) {
+            let sockets = 0..snapshot.sockets().len();
+            entries.extend(sockets.map(|socket| Entry::new(index, socket)));
+            before = snapshot.coverage;
+            join.index_from(0, &entries, &mut known);
+        } else {
+            join.add(&mut entries, &mut known);
+            before = before.best(snapshot.coverage);
         }
     }
     entries
@@ -87,7 +126,8 @@ pub(super) fn unite(candidates: &[Candidate], order: &[usize]) -> Vec<Entry> {
 
 impl Entry {
     fn new(capture: usize, socket: usize) -> Self {
-        Self { first: Ref { capture, socket }, same: Vec::new(), shown_by: vec![capture] }
+        let first = Ref { capture, socket };
+        Self { first, same: Vec::new(), seen: vec![first], shown_by: vec![capture] }
     }
 }
 
@@ -106,63 +146,118 @@ impl<'a> Join<'a> {
         Some((snapshot, snapshot.sockets().get(at.socket)?))
     }
 
-    fn add(&self, entries: &mut Vec<Entry>) {
-        let mut twins: BTreeMap<Key, Twins> = BTreeMap::new();
-        for (at, entry) in entries.iter().enumerate() {
-            let Some((snapshot, socket)) = self.socket(entry.first) else { continue };
-            let Some(key) = key(socket) else { continue };
-            let twins = twins.entry(key).or_default();
-            twins.left += 1;
-            if let Some(inode) = snapshot.details(socket).inode {
-                twins.by_inode.insert(inode, at);
+    /// Takes note of the entries from `first` on.
+    fn index_from(&self, first: usize, entries: &[Entry], known: &mut Index) {
+        for (at, entry) in entries.iter().enumerate().skip(first) {
+            if let Some((_, socket)) = self.socket(entry.first) {
+                known.add(at, socket);
             }
-            twins.by_device.entry(bound(snapshot, socket)).or_default().push_back(at);
         }
+    }
+
+    /// The entries that have the keys of this capture.
+    fn twins(&self, entries: &[Entry], known: &Index) -> BTreeMap<Key, Twins> {
+        let mut all: BTreeMap<Key, Twins> = BTreeMap::new();
+        for key in self.snapshot.sockets().iter().filter_map(key) {
+            let Some(list) = known.keys.get(&key) else { continue };
+            let twins = all.entry(key).or_default();
+            if !twins.all.is_empty() {
+                continue;
+            }
+            for &at in list {
+                let Some(entry) = entries.get(at) else { continue };
+                let Some((snapshot, socket)) = self.socket(entry.first) else { continue };
+                twins.all.push(at);
+                if let Some(inode) = snapshot.details(socket).inode {
+                    twins.by_inode.insert(inode, at);
+                }
+                twins.by_device.entry(bound(snapshot, socket)).or_default().push_back(at);
+            }
+        }
+        all
+    }
+
+    fn add(&self, entries: &mut Vec<Entry>, known: &mut Index) {
+        let mut twins = self.twins(entries, known);
         let mut own: BTreeMap<Key, usize> = BTreeMap::new();
-        for socket in self.snapshot.sockets() {
-            *own.entry(key(socket).unwrap_or(NO_KEY)).or_default() += 1;
+        for key in self.snapshot.sockets().iter().filter_map(key) {
+            *own.entry(key).or_default() += 1;
         }
         let old = entries.len();
-        let mut taken = vec![false; old];
-        let mut vague = Vec::new();
-        for (number, socket) in self.snapshot.sockets().iter().enumerate() {
-            let Some(key) = key(socket) else {
-                vague.push(number);
-                continue;
-            };
-            let alone = own.get(&key) == Some(&1);
+        let mut taken = BTreeSet::new();
+        let (vague, order) = self.order();
+        let mut fresh = Vec::new();
+        for number in order {
+            let Some(socket) = self.snapshot.sockets().get(number) else { continue };
+            let Some(key) = key(socket) else { continue };
             let known = twins.get_mut(&key);
-            let alone = alone && known.as_ref().is_some_and(|twins| twins.left == 1);
-            match known.and_then(|twins| self.partner(twins, socket, &taken)) {
+            let alone = own.get(&key) == Some(&1)
+                && known.as_ref().is_some_and(|twins| twins.all.len() == 1);
+            match known.and_then(|twins| self.partner(twins, socket, entries, &taken)) {
                 Some((at, by_inode)) => {
-                    if let Some(taken) = taken.get_mut(at) {
-                        *taken = true;
-                    }
+                    taken.insert(at);
                     self.pair(entries, at, number, by_inode || alone);
                 }
-                None if self.is_twin(entries, twins.get(&key), socket) => {}
-                None => entries.push(Entry::new(self.index, number)),
+                None if self.is_again(entries, twins.get(&key), socket) => {}
+                None => fresh.push(number),
             }
         }
-        self.vague(entries, &vague, &mut taken);
-        self.settle(entries, old, &taken);
+        fresh.sort_unstable();
+        entries.extend(fresh.into_iter().map(|number| Entry::new(self.index, number)));
+        let new = old..entries.len();
+        self.vague(entries, &vague, known, &mut taken);
+        self.settle(entries, new, known, &taken);
+        self.index_from(old, entries, known);
+    }
+
+    /// The sockets without a key, and those with one: first those of which most is known, which find
+    /// their like while there is a choice.
+    fn order(&self) -> (Vec<usize>, Vec<usize>) {
+        let sockets = self.snapshot.sockets();
+        let (mut order, vague): (Vec<usize>, Vec<usize>) = (0..sockets.len())
+            .partition(|&number| sockets.get(number).is_some_and(|socket| key(socket).is_some()));
+        let little = |number: &usize| {
+            sockets.get(*number).map(|socket| {
+                let owned = socket.owners_len > 0 || socket.owners_missing.is_none();
+                (self.snapshot.details(socket).inode.is_none(), !owned)
+            })
+        };
+        order.sort_by_key(little);
+        (vague, order)
+    }
+
+    /// Whether nothing that is known of an entry contradicts what is known of a socket of this capture.
+    fn agrees(&self, entry: &Entry, socket: &Socket) -> bool {
+        entry
+            .seen
+            .iter()
+            .take(COMPARED)
+            .filter_map(|at| self.socket(*at))
+            .all(|(snapshot, theirs)| agree((snapshot, theirs), (self.snapshot, socket)))
     }
 
     /// The entry of this key that a socket of this capture is, and whether the inode tells.
-    fn partner(&self, twins: &mut Twins, socket: &Socket, taken: &[bool]) -> Option<(usize, bool)> {
-        let free = |at: usize| taken.get(at) == Some(&false);
+    fn partner(
+        &self,
+        twins: &mut Twins,
+        socket: &Socket,
+        entries: &[Entry],
+        taken: &BTreeSet<usize>,
+    ) -> Option<(usize, bool)> {
+        let fits = |at: usize| {
+            !taken.contains(&at) && entries.get(at).is_some_and(|entry| self.agrees(entry, socket))
+        };
         let inode = self.snapshot.details(socket).inode;
         let by_inode = inode.and_then(|inode| twins.by_inode.get(&inode).copied());
-        if let Some(at) = by_inode.filter(|&at| free(at)) {
+        if let Some(at) = by_inode.filter(|&at| fits(at)) {
             return Some((at, true));
         }
         let next = |queue: &mut VecDeque<usize>| {
-            while let Some(at) = queue.pop_front() {
-                if free(at) {
-                    return Some((at, false));
-                }
+            while queue.front().is_some_and(|at| taken.contains(at)) {
+                queue.pop_front();
             }
-            None
+            let found = queue.iter().take(LOOKED_AT).position(|&at| fits(at))?;
+            Some((queue.remove(found)?, false))
         };
         let own = bound(self.snapshot, socket);
         for bound in [&own, &Bound::Unknown] {
@@ -171,13 +266,8 @@ impl<'a> Join<'a> {
             }
         }
         // Bound to nobody knows what: any of them.
-        while own == Bound::Unknown
-            && let Some(mut queue) = twins.by_device.first_entry()
-        {
-            match next(queue.get_mut()) {
-                Some(found) => return Some(found),
-                None => queue.remove(),
-            };
+        if own == Bound::Unknown {
+            return twins.by_device.values_mut().find_map(next);
         }
         None
     }
@@ -193,59 +283,48 @@ impl<'a> Join<'a> {
         if sure && !(theirs.is_some() && ours.is_some() && theirs != ours) {
             entry.same.push(own);
         }
+        entry.seen.push(own);
         entry.shown_by.push(self.index);
     }
 
-    /// Whether a socket is one more of those that share an endpoint, and tells nothing new: its owners are
-    /// not shown, or are those of one that is there.
-    fn is_twin(&self, entries: &[Entry], twins: Option<&Twins>, socket: &Socket) -> bool {
-        if twins.is_none_or(|twins| twins.left == 0) || matches!(socket.device, Device::Named(_)) {
-            return false;
-        }
-        let owners = self.snapshot.owners(socket);
-        let at = twins.and_then(|twins| twins.by_inode.values().next().copied());
-        let known = at.and_then(|at| entries.get(at)).and_then(|entry| self.socket(entry.first));
-        owners.is_empty() && socket.owners_missing.is_some()
-            || known.is_some_and(|(snapshot, first)| {
-                let pids: Vec<Option<u32>> =
-                    snapshot.owners(first).iter().map(|owner| owner.pid).collect();
-                !owners.is_empty() && owners.iter().all(|owner| pids.contains(&owner.pid))
-            })
+    /// Whether a socket that may be that of an earlier row is one of those that are there.
+    fn is_again(&self, entries: &[Entry], twins: Option<&Twins>, socket: &Socket) -> bool {
+        let mut all = twins.into_iter().flat_map(|twins| &twins.all).take(LOOKED_AT);
+        socket.again
+            && all.any(|&at| entries.get(at).is_some_and(|entry| self.agrees(entry, socket)))
     }
 
-    /// Sockets whose address or port this capture does not show. Where those before it cover the transport,
-    /// such a socket is one of theirs as long as there is one left; else it stays.
-    fn vague(&self, entries: &mut Vec<Entry>, vague: &[usize], taken: &mut [bool]) {
+    /// Sockets whose address, port or transport this capture does not show. Where those before it cover the
+    /// transport, such a socket is one of theirs as long as there is one left; else it stays.
+    fn vague(
+        &self,
+        entries: &mut Vec<Entry>,
+        vague: &[usize],
+        known: &Index,
+        taken: &mut BTreeSet<usize>,
+    ) {
         let mut left: BTreeMap<(Transport, Option<u16>), VecDeque<usize>> = BTreeMap::new();
-        for (at, entry) in entries.iter().enumerate().take(taken.len()) {
-            let Some((_, socket)) = self.socket(entry.first) else { continue };
-            if taken.get(at) == Some(&false) {
-                let port = match socket.port {
-                    Port::Number(port) => Some(port),
-                    Port::Missing(_) => None,
-                };
-                left.entry((socket.transport, port)).or_default().push_back(at);
-                if port.is_some() {
-                    left.entry((socket.transport, None)).or_default().push_back(at);
-                }
-            }
-        }
-        for &number in vague {
-            let Some(socket) = self.snapshot.sockets().get(number) else { continue };
-            let port = match socket.port {
-                Port::Number(port) => Some(port),
-                Port::Missing(_) => None,
+        for &row in vague {
+            let Some(socket) = self.snapshot.sockets().get(row) else { continue };
+            let one = [socket.transport];
+            let transports: &[Transport] = match socket.transport_unknown {
+                true => &[Transport::Tcp, Transport::Udp],
+                false => &one,
             };
-            let queue = left.get_mut(&(socket.transport, port));
-            let found = queue.and_then(|queue| self.fitting(queue, socket, entries, taken));
+            let covered = |transport: &Transport| covers(&self.before, *transport, &Family::ALL);
+            let found = transports.iter().find_map(|transport| {
+                let place = (*transport, number(socket));
+                let queue = left.entry(place).or_insert_with(|| {
+                    known.ports.get(&place).into_iter().flatten().copied().collect()
+                });
+                self.fitting(queue, socket, entries, taken)
+            });
             match found {
-                Some(at) if covers(&self.before, socket.transport, &Family::ALL) => {
-                    if let Some(taken) = taken.get_mut(at) {
-                        *taken = true;
-                    }
-                    self.pair(entries, at, number, false);
+                Some(at) if transports.iter().all(covered) => {
+                    taken.insert(at);
+                    self.pair(entries, at, row, false);
                 }
-                _ => entries.push(Entry::new(self.index, number)),
+                _ => entries.push(Entry::new(self.index, row)),
             }
         }
     }
@@ -256,83 +335,96 @@ impl<'a> Join<'a> {
         queue: &mut VecDeque<usize>,
         socket: &Socket,
         entries: &[Entry],
-        taken: &[bool],
+        taken: &BTreeSet<usize>,
     ) -> Option<usize> {
-        /// How many are looked at for a better one than the first.
-        const LOOKED_AT: usize = 64;
-        while queue.front().is_some_and(|&at| taken.get(at) != Some(&false)) {
+        while queue.front().is_some_and(|at| taken.contains(at)) {
             queue.pop_front();
         }
-        let text = self.snapshot.details(socket).address_text.map(|text| self.snapshot.text(text));
-        let fits = |&&at: &&usize| {
-            let Some((snapshot, other)) = entries.get(at).and_then(|e| self.socket(e.first)) else {
-                return false;
-            };
-            taken.get(at) == Some(&false)
-                && match (socket.address, text) {
-                    (Address::Star, _) => other.address_is_wildcard(),
-                    (Address::Missing(_), Some(text)) => {
-                        let whole = snapshot.address_text(other);
-                        // A name stands for any address; a cut address for those that begin so.
-                        text.starts_with(|c: char| !c.is_ascii_hexdigit() && c != ':')
-                            || whole.starts_with(text)
-                    }
-                    (Address::Ip(_) | Address::Dual, _) => {
-                        key_address(socket) == key_address(other)
-                    }
-                    _ => true,
-                }
+        let fits = |at: &usize| {
+            let Some(entry) = entries.get(*at) else { return false };
+            let Some(other) = self.socket(entry.first) else { return false };
+            !taken.contains(at)
+                && can_be((self.snapshot, socket), other)
+                && self.agrees(entry, socket)
         };
-        queue.iter().take(LOOKED_AT).find(fits).copied()
+        let found = queue.iter().take(LOOKED_AT).position(fits)?;
+        queue.remove(found)
     }
 
-    /// An entry whose address those before did not show, and a new one with the same port that is the only
-    /// one left on either side, are one socket: the new one knows its address.
-    fn settle(&self, entries: &mut Vec<Entry>, old: usize, taken: &[bool]) {
-        let mut open: BTreeMap<(Transport, u16), Vec<usize>> = BTreeMap::new();
-        let mut fresh: BTreeMap<(Transport, u16), Vec<usize>> = BTreeMap::new();
-        for (at, entry) in entries.iter().enumerate() {
+    /// Entries whose address those before did not show, and new ones of the same port that none of theirs is:
+    /// where either side covers the transport they are the same sockets, and the new ones know their
+    /// addresses.
+    fn settle(
+        &self,
+        entries: &mut Vec<Entry>,
+        new: Range<usize>,
+        known: &mut Index,
+        taken: &BTreeSet<usize>,
+    ) {
+        let mut fresh: BTreeMap<(Transport, u16), VecDeque<usize>> = BTreeMap::new();
+        for at in new.clone() {
+            let Some(entry) = entries.get(at) else { continue };
             let Some((_, socket)) = self.socket(entry.first) else { continue };
-            let Port::Number(port) = socket.port else { continue };
-            let place = (socket.transport, port);
-            if at >= old {
-                fresh.entry(place).or_default().push(at);
-            } else if taken.get(at) == Some(&false) && key(socket).is_none() {
-                open.entry(place).or_default().push(at);
+            if let Some(port) = number(socket) {
+                fresh.entry((socket.transport, port)).or_default().push_back(at);
             }
         }
-        let mut gone = Vec::new();
-        for (place, vague) in open {
-            if let ([one], Some([new])) = (vague.as_slice(), fresh.get(&place).map(Vec::as_slice))
-                && let Some(Ref { socket, .. }) = entries.get(*new).map(|entry| entry.first)
-            {
-                self.pair(entries, *one, socket, true);
-                gone.push(*new);
+        let mut gone = BTreeSet::new();
+        for (place, mut fresh) in fresh {
+            let shown = |coverage| covers(coverage, place.0, &Family::ALL);
+            let Some(open) = known.vague.get_mut(&place) else { continue };
+            if !shown(&self.before) && !shown(&self.snapshot.coverage) {
+                continue;
             }
+            let left = |at: &&usize| !taken.contains(at);
+            let alone = open.iter().filter(left).take(2).count() == 1 && fresh.len() == 1;
+            let mut settled = Vec::new();
+            for &one in open.iter().filter(left) {
+                if fresh.is_empty() {
+                    break;
+                }
+                let Some(entry) = entries.get(one) else { continue };
+                let Some(theirs) = self.socket(entry.first) else { continue };
+                let fits = |at: &usize| {
+                    let own = entries.get(*at).and_then(|own| self.socket(own.first));
+                    own.is_some_and(|own| can_be(theirs, own) && self.agrees(entry, own.1))
+                };
+                let found = fresh.iter().take(LOOKED_AT).position(fits);
+                let Some(at) = found.and_then(|found| fresh.remove(found)) else { continue };
+                let Some(first) = entries.get(at).map(|own| own.first) else { continue };
+                if let Some(entry) = entries.get_mut(one) {
+                    // The new one knows more; which of several it is does not matter.
+                    let before = std::mem::replace(&mut entry.first, first);
+                    match alone {
+                        true => entry.same.push(before),
+                        false => entry.same.clear(),
+                    }
+                    entry.seen.push(first);
+                    entry.shown_by.push(self.index);
+                }
+                if let Some(key) = self.socket(first).and_then(|(_, socket)| key(socket)) {
+                    known.keys.entry(key).or_default().push(one);
+                }
+                settled.push(one);
+                gone.insert(at);
+            }
+            open.retain(|at| !settled.binary_search(at).is_ok());
         }
-        gone.sort_unstable();
-        let mut at = 0;
-        entries.retain(|_| {
-            at += 1;
-            gone.binary_search(&(at - 1)).is_err()
-        });
+        if gone.is_empty() {
+            return;
+        }
+        let tail = entries.split_off(new.start);
+        let kept = tail.into_iter().enumerate();
+        entries.extend(
+            kept.filter(|(at, _)| !gone.contains(&(new.start + at))).map(|(_, entry)| entry),
+        );
     }
 }
 
-/// Counts together all sockets without a key: none is looked up by it.
-const NO_KEY: Key = (Transport::Raw, true, 0, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-
-fn key_address(socket: &Socket) -> Option<IpAddr> {
-    match socket.address {
-        Address::Ip(ip) => Some(unmapped(ip)),
-        Address::Dual => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
-        Address::Reached(_) | Address::Star | Address::Missing(_) => None,
-    }
-}
-
-impl Socket {
-    fn address_is_wildcard(&self) -> bool {
-        self.scope() == Some(crate::address::Scope::Wildcard)
+fn number(socket: &Socket) -> Option<u16> {
+    match socket.port {
+        Port::Number(port) => Some(port),
+        Port::Missing(_) => None,
     }
 }
 
@@ -340,5 +432,6 @@ impl Socket {
 pub(super) fn would_show(coverage: &Coverage, socket: &Socket) -> bool {
     !socket.mptcp
         && !socket.transport_inferred
+        && !socket.transport_unknown
         && covers(coverage, socket.transport, families(socket))
 }

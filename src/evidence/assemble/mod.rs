@@ -2,19 +2,23 @@
 //!
 //! Every socket that any of them shows is in it: what one leaves out, another proves. A socket that two show is
 //! one, with the facts of both where it is surely the same. Where a capture covers a transport and does not
-//! show a socket of it that another shows, they contradict each other: that is told, the socket stays, and
-//! nothing of that transport counts as proven.
+//! show a socket of it that another shows, or shows other facts of it, they contradict each other: that is told,
+//! the socket stays as each shows it, and nothing of that transport counts as proven.
+//!
+//! What answers from outside, or is published by an engine of containers, is part of the host too where nothing
+//! that listens can be it: a rule of NAT has no socket.
 //!
 //! Captures of different network namespaces are of different sockets: they are put side by side, and what is
 //! covered is what each of them covers.
 
 mod build;
+mod compare;
 mod matching;
 
 use build::build;
 
 use super::context::Facts;
-use crate::capture::{Capture, CaptureIssue, IssueKind, Severity, command};
+use crate::capture::{self, Capture, CaptureIssue, IssueKind, Severity, command};
 use crate::snapshot::{Cell, Coverage, Family, Snapshot, Socket, Transport, Vantage};
 
 /// What was read of one text.
@@ -79,22 +83,29 @@ pub fn assemble(
         }
     }
     let usable = candidates.iter().any(|candidate| !is_void(&candidate.capture));
+    let mut lost = Vec::new();
     if usable {
         let void = candidates.extract_if(.., |candidate| is_void(&candidate.capture));
-        aside.extend(void.map(|candidate| demoted(candidate.capture)));
+        for candidate in void {
+            lost.push(candidate.place);
+            aside.push(demoted(candidate.capture));
+        }
     }
+    lost.retain(|place| candidates.iter().all(|one| one.place != *place));
     let vantage = candidates.iter().map(|one| one.capture.snapshot.origin.vantage);
     let vantage = vantage.min_by_key(|vantage| *vantage as u8).unwrap_or_default();
-    let others = |one: &mut Candidate| one.capture.snapshot.origin.vantage != vantage;
+    // A gossfile or a list of units is what should be, and not what is.
+    let others = |one: &mut Candidate| {
+        let origin = &one.capture.snapshot.origin;
+        origin.vantage != vantage
+            && origin.vantage == Vantage::Declared
+            && origin.format != capture::docker::NAME
+    };
     for other in candidates.extract_if(.., others) {
-        let message = match other.capture.snapshot.origin.vantage {
-            Vantage::External => "a view from outside tells less than one from the host itself",
-            Vantage::Declared | Vantage::Observed => {
-                "what was asked for tells less than what listens"
-            }
-        };
-        aside.push(left_aside(other.capture, message));
+        aside.push(left_aside(other.capture, "what was asked for tells less than what listens"));
     }
+    // The snapshot is of the kind of the first.
+    candidates.sort_by_key(|one| one.capture.snapshot.origin.vantage as u8);
     if candidates.is_empty() {
         if apart.is_empty() {
             apart.push(nothing(aside, given));
@@ -108,7 +119,7 @@ pub fn assemble(
         }));
         return apart;
     }
-    apart.insert(0, build(candidates, aside, facts, given));
+    apart.insert(0, build(candidates, aside, &lost, facts, given));
     apart
 }
 
@@ -171,7 +182,7 @@ fn nothing(aside: Vec<Capture>, given: Given) -> Capture {
     let snapshot = Snapshot::default();
     let first = Capture::new(snapshot, vec![issue], "facts of a host only".to_owned());
     let candidates = vec![Candidate { capture: first, place: Where::Host }];
-    build(candidates, aside, &Facts::default(), given)
+    build(candidates, aside, &[], &Facts::default(), given)
 }
 
 /// Whether two names are of one host: the same, or one with its domain.
@@ -183,9 +194,17 @@ fn same_host(one: &str, other: &str) -> bool {
     starts(one, other) || starts(other, one)
 }
 
+/// What captures call the host. From outside it has an address, which is no name beside others.
+fn names(candidates: &[Candidate]) -> impl Iterator<Item = &str> {
+    let vantage = |one: &Candidate| one.capture.snapshot.origin.vantage;
+    let inside = candidates.iter().any(|one| vantage(one) != Vantage::External);
+    let named = candidates.iter().filter(move |one| !inside || vantage(one) != Vantage::External);
+    named.filter_map(|one| one.capture.snapshot.host.name.as_deref())
+}
+
 /// The issue for captures that name different hosts.
 fn different_hosts(candidates: &[Candidate]) -> Option<CaptureIssue> {
-    let mut names = candidates.iter().filter_map(|one| one.capture.snapshot.host.name.as_deref());
+    let mut names = names(candidates);
     let first = names.next()?;
     let other = names.find(|name| !same_host(first, name))?;
     Some(CaptureIssue {

@@ -9,6 +9,7 @@
 //!
 //! Source: iproute2, ip/ipaddress.c (`print_linkinfo`, `print_addrinfo`, `print_linkinfo_brief`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr as Ip;
 use std::ops::Range;
 
@@ -74,23 +75,36 @@ impl ContextFormat for IpAddr {
             true => json(text).ok_or(0..text.len().min(1)).map_err(|_| first(text))?,
             false => plain(text)?,
         };
-        let known = facts.interfaces.get_or_insert_default();
-        for interface in found {
-            let same = known.iter_mut().find(|known| known.name == interface.name);
-            match same {
-                Some(known) => {
-                    known.index = known.index.or(interface.index);
-                    known.up = known.up.or(interface.up);
-                    for address in interface.addresses {
-                        if !known.addresses.contains(&address) {
-                            known.addresses.push(address);
-                        }
-                    }
-                }
-                None => known.push(interface),
-            }
-        }
+        add(facts.interfaces.get_or_insert_default(), found);
         Ok(())
+    }
+}
+
+/// Adds interfaces to those that are known, each once by name and namespace, and their addresses.
+pub(super) fn add(known: &mut Vec<Interface>, more: Vec<Interface>) {
+    let mut places: BTreeMap<(Option<String>, String), usize> = BTreeMap::new();
+    let name = |one: &Interface| (one.netns.clone(), one.name.clone());
+    for (at, one) in known.iter().enumerate() {
+        places.entry(name(one)).or_insert(at);
+    }
+    let mut touched = BTreeSet::new();
+    for interface in more {
+        let at = *places.entry(name(&interface)).or_insert(known.len());
+        match known.get_mut(at) {
+            Some(own) => {
+                own.index = own.index.or(interface.index);
+                own.up = own.up.or(interface.up);
+                own.addresses.extend(interface.addresses);
+                touched.insert(at);
+            }
+            None => known.push(interface),
+        }
+    }
+    for at in touched {
+        if let Some(own) = known.get_mut(at) {
+            let mut seen = BTreeSet::new();
+            own.addresses.retain(|address| seen.insert(*address));
+        }
     }
 }
 

@@ -10,7 +10,8 @@ mod ps;
 mod services;
 mod ss_version;
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::snapshot::{Interface, Transport};
 
@@ -95,6 +96,84 @@ pub struct Facts {
     pub services: BTreeMap<(String, Transport), u16>,
     /// Whether `*` of ss is a dual-stack IPv6 wildcard (else the IPv4 wildcard).
     pub star_is_dual: Option<bool>,
+    /// Of what two files say different things.
+    pub contested: Contested,
+}
+
+/// Facts that count as not known, since two files contradict each other in them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Contested {
+    users: BTreeSet<u32>,
+    uids: BTreeSet<String>,
+    services: BTreeSet<(String, Transport)>,
+    processes: BTreeSet<u32>,
+    star: bool,
+}
+
+impl Facts {
+    /// Adds what another file says; interfaces are those of `netns`. What two files say differently is not
+    /// known.
+    pub(super) fn add(&mut self, other: Self, netns: Option<&str>) {
+        self.host = self.host.take().or(other.host);
+        if let Some(mut interfaces) = other.interfaces {
+            for interface in &mut interfaces {
+                interface.netns = netns.map(str::to_owned);
+            }
+            ip_addr::add(self.interfaces.get_or_insert_default(), interfaces);
+        }
+        let contested = &mut self.contested;
+        join(&mut self.users, other.users, &mut contested.users);
+        join(&mut self.uids, other.uids, &mut contested.uids);
+        join(&mut self.services, other.services, &mut contested.services);
+        for (pid, process) in other.processes {
+            match self.processes.entry(pid) {
+                Entry::Vacant(_) if contested.processes.contains(&pid) => {}
+                Entry::Vacant(place) => {
+                    place.insert(process);
+                }
+                Entry::Occupied(place) if place.get().contradicts(&process) => {
+                    place.remove();
+                    contested.processes.insert(pid);
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+        let differ =
+            matches!((self.star_is_dual, other.star_is_dual), (Some(a), Some(b)) if a != b);
+        contested.star |= differ;
+        self.star_is_dual =
+            self.star_is_dual.or(other.star_is_dual).filter(|_| !self.contested.star);
+    }
+}
+
+impl Process {
+    /// Whether what both rows tell differs. Names do where one row has the kernel's.
+    fn contradicts(&self, other: &Self) -> bool {
+        let differ = |one: &Option<String>, other: &Option<String>| matches!((one, other), (Some(one), Some(other)) if one != other);
+        let uids = matches!((self.uid, other.uid), (Some(one), Some(other)) if one != other);
+        uids || differ(&self.user, &other.user) || differ(&self.exe, &other.exe)
+    }
+}
+
+/// Adds facts; those that are known otherwise are taken out, and stay out.
+fn join<K: Ord + Clone, V: PartialEq>(
+    known: &mut BTreeMap<K, V>,
+    more: BTreeMap<K, V>,
+    contested: &mut BTreeSet<K>,
+) {
+    for (key, value) in more {
+        match known.get(&key) {
+            None if contested.contains(&key) => {}
+            None => {
+                known.insert(key, value);
+            }
+            Some(own) if *own != value => {
+                known.remove(&key);
+                contested.insert(key);
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// The lines of a text that are not blank, each with where it begins.

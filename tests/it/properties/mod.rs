@@ -5,6 +5,7 @@ mod bytes;
 mod monotony;
 mod naive;
 mod reports;
+mod scaling;
 mod spans;
 
 use proptest::test_runner::Config;

@@ -112,6 +112,18 @@ pub(super) fn osquery_csv(host: &Host) -> String {
     text
 }
 
+/// `osqueryi --line`.
+pub(super) fn osquery_line(host: &Host) -> String {
+    let mut text = String::new();
+    for row in osquery(host) {
+        for (column, cell) in COLUMNS.iter().zip(row) {
+            writeln!(text, "{column:>13} = {cell}").unwrap();
+        }
+        text.push('\n');
+    }
+    text
+}
+
 /// `osqueryi --json`; with the columns of `processes` joined, rows without a process are not there.
 pub(super) fn osquery_json(host: &Host, joined: bool) -> String {
     let rows = osquery(host).into_iter().zip(host.of(&["tcp", "udp"]));
@@ -167,6 +179,37 @@ pub(super) fn ansible(host: &Host, by_ss: bool) -> String {
     };
     let facts = json!({"tcp_listen": list("tcp"), "udp_listen": list("udp")});
     format!("{:#}\n", json!({"ansible_facts": facts, "changed": false}))
+}
+
+/// The facts in a registered variable, as a play prints it, and for each host of an ad-hoc command.
+pub(super) fn ansible_nested(host: &Host, form: &str) -> String {
+    let facts: Value = serde_json::from_str(&ansible(host, true)).unwrap();
+    match form {
+        "results" => format!("{:#}\n", json!({"results": [facts], "msg": "All items completed"})),
+        "ad-hoc" => format!("db-1 | SUCCESS => {facts:#}\n"),
+        "hostvars" => {
+            let mut own = facts["ansible_facts"].clone();
+            own["ansible_hostname"] = json!("db-1");
+            format!("{}\n", json!({"hostvars": {"db-1": own}}))
+        }
+        _ => ansible_yaml(&facts["ansible_facts"]),
+    }
+}
+
+fn ansible_yaml(facts: &Value) -> String {
+    let mut text = "ports:\n  ansible_facts:\n".to_owned();
+    for list in ["tcp_listen", "udp_listen"] {
+        let entries = facts[list].as_array().unwrap();
+        let none = if entries.is_empty() { " []" } else { "" };
+        writeln!(text, "    {list}:{none}").unwrap();
+        for entry in entries {
+            for (number, (key, value)) in entry.as_object().unwrap().iter().enumerate() {
+                let lead = if number == 0 { "-" } else { " " };
+                writeln!(text, "    {lead} {key}: {value}").unwrap();
+            }
+        }
+    }
+    text + "  changed: false\n"
 }
 
 /// `ss -lntup | jc --ss`.
@@ -249,7 +292,7 @@ pub(super) fn jc_lsof(host: &Host) -> String {
 }
 
 /// The address at which a scan from the network finds the listeners that take IPv4 at 10.0.0.5.
-const TARGET: &str = "10.0.0.5";
+pub(super) const TARGET: &str = "10.0.0.5";
 
 fn answers(one: &Listener) -> bool {
     let device = one.device.is_none_or(|device| device == "eth0");
@@ -257,7 +300,7 @@ fn answers(one: &Listener) -> bool {
 }
 
 /// Ports that answer, each once.
-fn open(host: &Host, transport: &'static str) -> Vec<u16> {
+pub(super) fn open(host: &Host, transport: &'static str) -> Vec<u16> {
     let mut ports: Vec<u16> =
         host.of(&[transport]).filter(|one| answers(one)).map(|one| one.port).collect();
     ports.sort_unstable();
@@ -283,38 +326,4 @@ pub(super) fn nmap_greppable(host: &Host) -> String {
     format!(
         "# Nmap 7.93 scan initiated Tue Nov 14 22:13:20 2023 as: nmap -p 1-65535 -oG - {TARGET}\nHost: {TARGET} ()\tStatus: Up\nHost: {TARGET} (){ports}\tIgnored State: closed (65530)\n# Nmap done at Tue Nov 14 22:13:21 2023 -- 1 IP address (1 host up) scanned in 0.50 seconds\n"
     )
-}
-
-/// A list of masscan; `None` where nothing answers, for it is empty then.
-pub(super) fn masscan(host: &Host) -> Option<String> {
-    let mut text = "#masscan\n".to_owned();
-    for transport in ["tcp", "udp"] {
-        for port in open(host, transport) {
-            writeln!(text, "open {transport} {port} {TARGET} 1700000000").unwrap();
-        }
-    }
-    (text.len() > 9).then(|| text + "# end\n")
-}
-
-/// `docker ps` of a host on which the sockets of postgres belong to docker's proxy; a host without has no table
-/// worth a word.
-pub(super) fn docker(host: &Host) -> Option<String> {
-    let published: Vec<String> = host
-        .of(&["tcp", "udp"])
-        .filter(|one| one.holders.contains(&4) && one.device.is_none() && one.address != "*")
-        .map(|one| {
-            let address =
-                if one.is_v6() { format!("[{}]", one.address) } else { one.address.to_owned() };
-            format!("{address}:{0}->{0}/{1}", one.port, one.transport)
-        })
-        .collect();
-    if published.is_empty() {
-        return None;
-    }
-    let ports = published.join(", ");
-    let width = ports.len();
-    Some(format!(
-        "CONTAINER ID   IMAGE         COMMAND                  CREATED       STATUS       {:<width$}   NAMES\n0d1e2f3a4b5c   postgres:16   \"docker-entrypoint.s..\"  2 weeks ago   Up 2 weeks   {ports}   db\n",
-        "PORTS"
-    ))
 }

@@ -50,6 +50,53 @@ pub(super) fn netstat_bsd(host: &Host, command: &str) -> Option<String> {
     Some(text)
 }
 
+/// `netstat -an` of OpenBSD, or of NetBSD, which has a table for each family. Their IPv6 sockets take no IPv4.
+pub(super) fn netstat_open_net(host: &Host, netbsd: bool) -> Option<String> {
+    if !host.is_portable() || host.listeners.iter().any(|one| one.address == "*") {
+        return None;
+    }
+    let tables: &[(&str, &str, Option<bool>)] = match netbsd {
+        true => &[("Internet", "State", Some(false)), ("Internet6", "(state)", Some(true))],
+        false => &[("Internet", "TCP-State", None)],
+    };
+    let mut text = "gate# netstat -an\n".to_owned();
+    for (name, state, v6) in tables {
+        writeln!(text, "Active {name} connections (including servers)").unwrap();
+        let lead = if netbsd { "Proto Recv-Q Send-Q" } else { "Proto   Recv-Q Send-Q" };
+        writeln!(text, "{lead}  {:<22} {:<22} {state}", "Local Address", "Foreign Address")
+            .unwrap();
+        let pad = if netbsd { 5 } else { 7 };
+        for one in host.of(&["tcp", "udp"]).filter(|one| v6.is_none_or(|v6| v6 == one.is_v6())) {
+            let mut endpoint = bsd_endpoint(one);
+            endpoint.truncate(22);
+            let listens = if one.is_tcp() { "LISTEN" } else { "" };
+            let proto = one.proto();
+            writeln!(
+                text,
+                "{proto:<pad$} {:>6} {:>6}  {endpoint:<22} {:<22} {listens}",
+                0, 0, "*.*"
+            )
+            .unwrap();
+        }
+    }
+    Some(text)
+}
+
+/// `sockstat -46ls` of FreeBSD, with the states.
+pub(super) fn sockstat_states(host: &Host) -> Option<String> {
+    let text = sockstat(host, false)?;
+    let mut out = "root@db-1:~ # sockstat -46ls\n".to_owned();
+    for (number, line) in text.lines().enumerate() {
+        let state = match number {
+            0 => "CONN STATE",
+            _ if line.contains(" tcp") => "LISTEN",
+            _ => "",
+        };
+        writeln!(out, "{line:<76} {state}").unwrap();
+    }
+    Some(out)
+}
+
 /// `sockstat -46l` of FreeBSD.
 pub(super) fn sockstat(host: &Host, prompt: bool) -> Option<String> {
     if !host.is_portable() {
@@ -111,6 +158,32 @@ pub(super) fn netstat_windows(host: &Host, prompt: bool) -> Option<String> {
     Some(text)
 }
 
+/// `netstat -anob` of Windows in German: the program stands below its socket, and some are always known.
+pub(super) fn netstat_windows_programs(host: &Host) -> Option<String> {
+    host.of(&["tcp", "udp"]).flat_map(Listener::owners).next()?;
+    let text = netstat_windows(host, false)?;
+    let mut out = String::new();
+    let mut listeners = host.of(&["tcp", "udp"]);
+    for line in text.lines() {
+        let line = line
+            .replace("Active Connections", "Aktive Verbindungen")
+            .replace("Local Address  ", "Lokale Adresse ")
+            .replace("Foreign Address", "Remoteadresse  ")
+            .replace("LISTENING", "ABH\u{d6}REN  ");
+        write!(out, "{line}\r\n").unwrap();
+        if line.starts_with("  TCP") || line.starts_with("  UDP") {
+            let owner = listeners.next().unwrap().owners().next();
+            match owner {
+                Some(owner) => write!(out, " [{}]\r\n", owner.comm).unwrap(),
+                None => {
+                    out.push_str(" Es konnten keine Besitzerinformationen abgerufen werden.\r\n")
+                }
+            }
+        }
+    }
+    Some(out)
+}
+
 fn windows_address(one: &Listener) -> String {
     let zone = if one.address.starts_with("fe80") { "%2" } else { "" };
     format!("{}{zone}", one.plain())
@@ -159,4 +232,43 @@ pub(super) fn powershell_csv(host: &Host) -> Option<String> {
         .unwrap();
     }
     Some(text)
+}
+
+/// `Get-NetTCPConnection | ConvertTo-Json`, and the same of `Get-NetUDPEndpoint`.
+pub(super) fn powershell_json(host: &Host, transport: &str) -> Option<String> {
+    let rows: Vec<serde_json::Value> = host
+        .of(&[transport])
+        .map(|one| {
+            let mut row = serde_json::json!({
+                "LocalAddress": windows_address(one), "LocalPort": one.port,
+                "OwningProcess": windows_pid(one),
+            });
+            let class = if one.is_tcp() { "MSFT_NetTCPConnection" } else { "MSFT_NetUDPEndpoint" };
+            row["CimClass"] =
+                serde_json::json!({"CimClassName": format!("root/standardcimv2:{class}")});
+            if one.is_tcp() {
+                let remote = if one.is_v6() { "::" } else { "0.0.0.0" };
+                row["RemoteAddress"] = serde_json::json!(remote);
+                row["RemotePort"] = serde_json::json!(0);
+                row["State"] = serde_json::json!(2);
+            }
+            row
+        })
+        .collect();
+    (host.is_portable() && !rows.is_empty())
+        .then(|| format!("{:#}\n", serde_json::Value::Array(rows)))
+}
+
+/// `Get-NetTCPConnection -State Listen | Format-List`.
+pub(super) fn powershell_list(host: &Host) -> Option<String> {
+    if !host.is_portable() {
+        return None;
+    }
+    let mut text = "PS C:\\> Get-NetTCPConnection -State Listen | Format-List\n\n\n".to_owned();
+    for one in host.of(&["tcp"]) {
+        let remote = if one.is_v6() { "::" } else { "0.0.0.0" };
+        let (address, port, pid) = (windows_address(one), one.port, windows_pid(one));
+        write!(text, "LocalAddress   : {address}\nLocalPort      : {port}\nRemoteAddress  : {remote}\nRemotePort     : 0\nState          : Listen\nAppliedSetting : \nOwningProcess  : {pid}\nCreationTime   : 04.03.2024 08:15:02\nOffloadState   : InHost\n\n").unwrap();
+    }
+    Some(text + "\n\n")
 }

@@ -153,7 +153,7 @@ fn holders() -> impl Strategy<Value = Vec<usize>> {
     })
 }
 
-fn listener(odd: bool) -> impl Strategy<Value = Listener> {
+pub(super) fn listener(odd: bool) -> impl Strategy<Value = Listener> {
     let transport = if odd {
         prop_oneof![5 => Just("tcp"), 4 => Just("udp"), 1 => Just("raw")].boxed()
     } else {

@@ -92,7 +92,7 @@ pub(super) fn ss(host: &Host, call: Ss) -> String {
     text
 }
 
-fn ss_endpoint(one: &Listener, age: Age) -> (String, String) {
+pub(super) fn ss_endpoint(one: &Listener, age: Age) -> (String, String) {
     let device = match one.device {
         Some(device) => format!("%{device}"),
         None => String::new(),
@@ -195,11 +195,75 @@ fn netstat_row(text: &mut String, one: &Listener, call: Netstat) {
     text.push('\n');
 }
 
-/// Files of `/proc/net`, with the heads of `tail -n +1`.
-pub(super) fn proc_net(host: &Host, files: &[&str], big_endian: bool) -> String {
+/// `netstat` of toybox: an address is put into brackets where it is the wildcard, and the column is cut.
+pub(super) fn toybox(host: &Host, flags: &str, prompt: bool, root: bool) -> String {
     let mut text = String::new();
+    if prompt {
+        let who = if root { "root@db-1:~#" } else { "www@db-1:~$" };
+        writeln!(text, "{who} toybox netstat -{flags}").unwrap();
+    }
+    let only = if flags.contains('l') { "only servers" } else { "servers and established" };
+    writeln!(text, "Active Internet connections ({only})").unwrap();
+    text.push_str(
+        "Proto Recv-Q Send-Q Local Address           Foreign Address         State      ",
+    );
+    text.push_str(if flags.contains('p') { " PID/Program Name\n" } else { "\n" });
+    let tables = [("t", "tcp"), ("u", "udp"), ("w", "raw")];
+    let asked = |one: &&Listener| {
+        tables.iter().any(|(flag, name)| flags.contains(flag) && *name == one.transport)
+    };
+    for one in host.listeners.iter().filter(asked) {
+        let port = one.port.to_string();
+        let mut address = one.plain().to_owned();
+        if address == "::" {
+            address = "[::]".to_owned();
+        }
+        // What is cut is the address.
+        address.truncate(22 - port.len());
+        let local = format!("{address}:{port}");
+        let peer = if one.is_v6() { "[::]:*" } else { "0.0.0.0:*" };
+        let state = match one.transport {
+            "tcp" => "LISTEN",
+            "raw" => "7",
+            _ => "",
+        };
+        let proto = one.proto();
+        write!(text, "{proto:<4}  {:>6} {:>6} {local:<23} {peer:<23} {state:<11}", 0, 0).unwrap();
+        if flags.contains('p') {
+            let shown = one.owners().find(|owner| seen(owner, root));
+            let shown = shown.map_or("-".to_owned(), |owner| {
+                format!("{}/{}", owner.pid, owner.argv.rsplit('/').next().unwrap())
+            });
+            write!(text, " {shown}").unwrap();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// How several files are told apart: by the heads of `tail -n +1` or of `more`, or by the command alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Heads {
+    Tail,
+    More,
+    Cat,
+}
+
+/// Files of `/proc/net`.
+pub(super) fn proc_net(host: &Host, files: &[&str], big_endian: bool, heads: Heads) -> String {
+    let mut text = String::new();
+    if heads == Heads::Cat {
+        let paths: Vec<String> = files.iter().map(|file| format!("/proc/net/{file}")).collect();
+        writeln!(text, "root@db-1:~# cat {}", paths.join(" ")).unwrap();
+    }
     for file in files {
-        writeln!(text, "==> /proc/net/{file} <==").unwrap();
+        match heads {
+            Heads::Tail => writeln!(text, "==> /proc/net/{file} <==").unwrap(),
+            Heads::More => {
+                writeln!(text, "::::::::::::::\n/proc/net/{file}\n::::::::::::::").unwrap();
+            }
+            Heads::Cat => {}
+        }
         let rem = if file.ends_with('6') { "remote_address" } else { "rem_address  " };
         writeln!(text, "  sl  local_address {rem} st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode").unwrap();
         let rows = host.listeners.iter().filter(|one| one.proto() == **file);
@@ -214,7 +278,9 @@ pub(super) fn proc_net(host: &Host, files: &[&str], big_endian: bool) -> String 
             )
             .unwrap();
         }
-        text.push('\n');
+        if heads == Heads::Tail {
+            text.push('\n');
+        }
     }
     text
 }
@@ -266,8 +332,27 @@ pub(super) fn lsof(host: &Host, width: usize, root: bool) -> String {
     text
 }
 
-/// `lsof -nP -i -F pcuLftdPnT`.
-pub(super) fn lsof_fields(host: &Host) -> String {
+/// `lsof -nP -i -F pcuLftdPnT`, or with `0`.
+pub(super) fn lsof_fields(host: &Host, zeros: bool) -> String {
+    let text = lsof_lines(host);
+    if !zeros {
+        return text;
+    }
+    // Each field ends in a zero byte, each set in a line feed: those of a process and of a file begin one.
+    let mut out = String::new();
+    for field in text.lines() {
+        if field.starts_with(['p', 'f']) && !out.is_empty() {
+            out.push('\n');
+        }
+        write!(out, "{field}\0").unwrap();
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+fn lsof_lines(host: &Host) -> String {
     let mut text = String::new();
     for process in &super::host::PROCESSES {
         let held =
@@ -291,12 +376,10 @@ pub(super) fn lsof_fields(host: &Host) -> String {
     text
 }
 
-/// `systemctl list-sockets`: what systemd itself listens on.
-pub(super) fn systemctl(host: &Host) -> String {
-    let mut text = "LISTEN                     TYPE     UNIT             ACTIVATES\n".to_owned();
-    let mut count = 0;
+/// `systemctl list-sockets`: what systemd itself listens on. With a column of types, or without, or as JSON.
+pub(super) fn systemctl(host: &Host, form: &str) -> String {
+    let mut rows = Vec::new();
     for one in host.of(&["tcp", "udp"]).filter(|one| one.holders.contains(&0)) {
-        count += 1;
         let address =
             if one.is_v6() { format!("[{}]", one.plain()) } else { one.address.to_owned() };
         let zone = match one.device.filter(|_| one.address.starts_with("fe80")) {
@@ -304,8 +387,18 @@ pub(super) fn systemctl(host: &Host) -> String {
             None => String::new(),
         };
         let kind = if one.is_tcp() { "Stream" } else { "Datagram" };
-        let local = format!("{address}:{}{zone}", one.port);
-        writeln!(text, "{local:<26} {kind:<8} s{count}.socket    s{count}.service").unwrap();
+        rows.push((format!("{address}:{}{zone}", one.port), kind));
+    }
+    let count = rows.len();
+    if form == "json" {
+        let object = |(number, (local, _)): (usize, &(String, &str))| serde_json::json!({"listen": local, "unit": format!("s{number}.socket"), "activates": format!("s{number}.service")});
+        let objects: Vec<_> = rows.iter().enumerate().map(object).collect();
+        return format!("{}\n", serde_json::Value::Array(objects));
+    }
+    let column = |kind: &str| if form == "types" { format!("{kind:<8} ") } else { String::new() };
+    let mut text = format!("{:<26} {}UNIT       ACTIVATES\n", "LISTEN", column("TYPE"));
+    for (number, (local, kind)) in rows.iter().enumerate() {
+        writeln!(text, "{local:<26} {}s{number}.socket  s{number}.service", column(kind)).unwrap();
     }
     writeln!(
         text,
