@@ -191,14 +191,14 @@ def policies(bench):
     for name, goal, what in (("none", 1.2, "that do not match"), ("some", 2.2, "1.4 matches a listener and more")):
         ratio = a_listener[name] / a_listener["few"]
         bench.row(f"10,000 rules instead of 10, {what}, a listener", f"{goal}x", f"{ratio:.2f}x", ratio <= goal,
-                  "half of the rules require one of eight process names; not profiled yet")
+                  "the matches themselves")
     load = (seconds["noneload"] - seconds["fewload"]) * 1e3
     bench.row("loading 10,000 rules", "60 ms", f"{load:.0f} ms", load <= 60,
-              "two fifths is the TOML parser, a third our walk over its tree, a tenth freeing that tree")
+              "a third is reading the text, half making rules of it")
     memory = peak(commands["noneload"])
     if memory:
         bench.row("the same, peak memory", "32 MiB", f"{memory:.1f} MiB", memory <= 32,
-                  "the whole file stands in memory as a tree of values with places before rules are made of it")
+                  "what the rules hold")
 
 
 def diagnostics(bench):

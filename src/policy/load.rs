@@ -1,6 +1,7 @@
 //! From texts to a [`Policy`]: files, what they extend, and what they change.
 
 use std::cell::RefCell;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -498,17 +499,16 @@ fn check_overrides<'a>(
 fn check_ids(ids: &[(String, Span)], errors: &mut Vec<PolicyError>) {
     let mut seen: HashMap<&str, Span> = HashMap::with_capacity(ids.len());
     for (id, at) in ids {
-        if let Some(first) = seen.get(id.as_str()) {
-            errors.push(PolicyError {
+        match seen.entry(id) {
+            Entry::Vacant(place) => drop(place.insert(*at)),
+            Entry::Occupied(first) => errors.push(PolicyError {
                 kind: PolicyErrorKind::DuplicateId,
                 at: Some(*at),
                 message: format!("two rules have the id `{id}`"),
                 label: "the second one".to_owned(),
                 help: Some("give each rule an id of its own".to_owned()),
-                related: vec![(*first, "the first one".to_owned())],
-            });
-        } else {
-            seen.insert(id, *at);
+                related: vec![(*first.get(), "the first one".to_owned())],
+            }),
         }
     }
 }
@@ -518,19 +518,22 @@ fn check_repeats(rules: &[Rule], sources: &SourceMap, errors: &mut Vec<PolicyErr
     let mut seen: HashMap<(&str, &str), &Rule> = HashMap::with_capacity(rules.len());
     for rule in rules {
         let key = (rule.match_at.map_or("", |at| sources.slice(at)), sources.slice(rule.action_at));
-        match seen.get(&key) {
-            Some(first) if first.id != rule.id && first.is_for_all() => errors.push(PolicyError {
+        let first = match seen.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(rule);
+                continue;
+            }
+            Entry::Occupied(first) => *first.get(),
+        };
+        if first.id != rule.id && first.is_for_all() {
+            errors.push(PolicyError {
                 kind: PolicyErrorKind::Repeated,
                 at: Some(rule.at),
                 message: format!("the rule `{}` asks what `{}` asks", rule.id, first.id),
                 label: "adds nothing".to_owned(),
                 help: Some("remove one of the two".to_owned()),
                 related: vec![(first.at, "asks the same".to_owned())],
-            }),
-            Some(_) => {}
-            None => {
-                seen.insert(key, rule);
-            }
+            });
         }
     }
 }
@@ -659,6 +662,32 @@ mod tests {
         }
         assert!(sure * 3 > all, "only {sure} of {all} texts could be read rule by rule");
         assert!(sure < all);
+    }
+
+    /// A library whose file can be read once.
+    struct Once(RefCell<usize>);
+
+    impl Library for Once {
+        fn file(&self, name: &str, _: &SourceFile) -> FileOfLibrary {
+            *self.0.borrow_mut() += 1;
+            let text = match *self.0.borrow() {
+                1 => "[[rule]]\nid = \"a\"\nforbid = true\n",
+                _ => "",
+            };
+            Ok((name.to_owned(), Arc::new(SourceFile::new(name, text))))
+        }
+    }
+
+    #[test]
+    fn a_library_is_asked_for_a_file_once() {
+        let text =
+            "[policy]\nextends = \"base.toml\"\n[[rule]]\nid = \"b\"\nforbid = true\n[sets]\n";
+        assert!(both(&text.replace("base.toml", "builtin:baseline")).0.is_none());
+        let library = Once(RefCell::new(0));
+        let loaded = load_with(vec![Arc::new(SourceFile::new("p.toml", text))], &library);
+        let ids: Vec<String> =
+            loaded.policy.unwrap().rules.into_iter().map(|rule| rule.id).collect();
+        assert_eq!((ids, library.0.into_inner()), (vec!["base/a".to_owned(), "b".to_owned()], 1));
     }
 
     #[test]

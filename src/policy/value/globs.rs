@@ -50,7 +50,8 @@ impl Globs {
     pub fn read(value: Value<'_>, key: &str, reading: &mut Reading) -> Option<Self> {
         let texts = value.some_texts(reading, key)?;
         let before = reading.errors.len();
-        let mut globs = Builder::with_capacity(texts.len());
+        let length = texts.iter().map(|(text, _)| text.len()).sum();
+        let mut globs = Builder::with_capacity(texts.len(), length);
         for (text, range) in texts {
             if let Err(why) = globs.add(text) {
                 let message = format!("`{text}` is no glob: {why}");
@@ -128,8 +129,9 @@ struct Builder {
 }
 
 impl Builder {
-    fn with_capacity(count: usize) -> Self {
-        Self { text: String::new(), patterns: Vec::with_capacity(count) }
+    /// With room for so many patterns, and so many bytes of them together.
+    fn with_capacity(count: usize, length: usize) -> Self {
+        Self { text: String::with_capacity(length), patterns: Vec::with_capacity(count) }
     }
 
     fn add(&mut self, text: &str) -> Result<(), String> {

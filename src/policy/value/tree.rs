@@ -177,7 +177,7 @@ impl<'a> Scanner<'a> {
         let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let start = self.at;
         let name = self.take_while(is_bare)?;
-        (!name.is_empty()).then(|| (Cow::Borrowed(name), start..self.at))
+        (!name.is_empty()).then_some((Cow::Borrowed(name), start..self.at))
     }
 
     fn value(&mut self, depth: usize) -> Option<Node<'a>> {
