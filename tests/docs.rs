@@ -148,6 +148,12 @@ fn every_input_format_has_a_page() {
         assert!(PAGES.iter().any(|(page, _)| *page == name), "{name}");
         assert!(page("README.md").contains(&format!("]({name})")), "{name} is not in README.md");
     }
+    let pages = PAGES.iter().filter(|(name, _)| name.starts_with("docs/formats/"));
+    for (name, text) in pages {
+        for section in ["## Capture well", "## Example", "## What it proves"] {
+            assert!(text.lines().any(|line| line == section), "{name} lacks `{section}`");
+        }
+    }
 }
 
 #[test]
@@ -211,6 +217,11 @@ fn pages_of_formats_show_what_the_program_prints() {
         ("docs/formats/masscan.md", "docs/formats/masscan.md", "scan.txt"),
         ("docs/formats/nmap.md", "docs/formats/nmap.md", "scan.txt"),
         ("docs/formats/osquery.md", "docs/formats/osquery.md", "edge1.txt"),
+        ("docs/formats/netstat-bsd.md", "docs/formats/netstat-bsd.md", "mini1.txt"),
+        ("docs/formats/netstat-windows.md", "docs/formats/netstat-windows.md", "web1.txt"),
+        ("docs/formats/powershell.md", "docs/formats/powershell.md", "win1.txt"),
+        ("docs/formats/sockstat.md", "docs/formats/sockstat.md", "fw1.txt"),
+        ("docs/formats/systemctl.md", "docs/formats/systemctl.md", "web1-sockets.txt"),
     ] {
         let directory = tempfile::tempdir().expect("a directory");
         let text = page(capture);

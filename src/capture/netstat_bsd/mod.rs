@@ -94,6 +94,9 @@ impl CaptureFormat for NetstatBsd {
 
     fn cure(&self, missing: Missing) -> Option<&'static str> {
         Some(match missing {
+            Missing::DeviceNotShown => {
+                "no tool of the BSDs and of macOS shows it: write the rule about `bind`"
+            }
             Missing::TransportNotShown | Missing::FamilyNotShown | Missing::ListenersNotShown => {
                 "capture all sockets: `netstat -an`"
             }

@@ -76,6 +76,7 @@ impl CaptureFormat for NetstatWindows {
 
     fn cure(&self, missing: Missing) -> Option<&'static str> {
         Some(match missing {
+            Missing::DeviceNotShown => "no tool of Windows shows it: write the rule about `bind`",
             Missing::TransportNotShown | Missing::FamilyNotShown | Missing::ListenersNotShown => {
                 "capture all sockets: `netstat -ano`"
             }

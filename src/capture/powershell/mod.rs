@@ -81,6 +81,7 @@ impl CaptureFormat for PowerShell {
 
     fn cure(&self, missing: Missing) -> Option<&'static str> {
         Some(match missing {
+            Missing::DeviceNotShown => "no tool of Windows shows it: write the rule about `bind`",
             Missing::TransportNotShown => {
                 "each cmdlet lists one transport: add the other, `Get-NetTCPConnection -State Listen` \
                  or `Get-NetUDPEndpoint`, or capture with `netstat -ano`"

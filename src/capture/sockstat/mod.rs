@@ -68,6 +68,7 @@ impl CaptureFormat for Sockstat {
 
     fn cure(&self, missing: Missing) -> Option<&'static str> {
         Some(match missing {
+            Missing::DeviceNotShown => "no tool of the BSDs shows it: write the rule about `bind`",
             Missing::TransportNotShown | Missing::FamilyNotShown | Missing::ListenersNotShown => {
                 "capture all listeners: `sudo sockstat -46l`"
             }
