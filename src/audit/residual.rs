@@ -3,7 +3,7 @@
 //! Most rules without a port name a process, and a host has few names: what a name rules out is found
 //! out once, so that thousands of such rules cost little on each socket.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::policy::{Facts, Policy};
 use crate::snapshot::{NameKind, Socket};
@@ -23,7 +23,7 @@ pub(super) struct Residual<'p, 's> {
     /// Whether any of them names a process.
     by_name: bool,
     /// Which of [`Residual::lists`] is that of a process, the first one that holds a socket.
-    known: HashMap<Named<'s>, usize>,
+    known: BTreeMap<Named<'s>, usize>,
     recent: [Option<(Named<'s>, usize)>; RECENT],
     /// Rules that a name leaves, ascending.
     lists: Vec<Vec<u32>>,
@@ -35,7 +35,7 @@ impl<'p, 's> Residual<'p, 's> {
         let by_name = rules.any(|&number| {
             policy.rules.get(number as usize).is_some_and(|rule| rule.matches.asks(&["process"]))
         });
-        Self { policy, by_name, known: HashMap::new(), recent: [None; RECENT], lists: Vec::new() }
+        Self { policy, by_name, known: BTreeMap::new(), recent: [None; RECENT], lists: Vec::new() }
     }
 
     /// The rules to ask about a socket, ascending: all but those that are false of it for the name of a

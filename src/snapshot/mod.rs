@@ -216,7 +216,7 @@ pub struct OwnerDetails {
 }
 
 /// What the name of a process is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NameKind {
     /// The kernel's name of the task, whole. Source: proc(5), `/proc/pid/comm`.
     Comm,
