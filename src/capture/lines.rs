@@ -1,4 +1,4 @@
-//! What a line is to all formats together: whose header, whose row.
+//! What a line is to all formats together: whose header, whose row, and which programs it calls.
 //!
 //! Captures of a fleet begin with the same few lines, and asking every format about one of them takes as long
 //! as reading several rows: each thread remembers its last answers, which depend on nothing but the line.
@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
+use super::command::{self, Invocation};
 use super::{CaptureFormat, FORMATS};
 
 /// How many lines are remembered.
@@ -40,15 +41,16 @@ struct Memory<T> {
 thread_local! {
     static HEADERS: RefCell<Memory<Headers>> = const { RefCell::new(Memory::new()) };
     static ROWS: RefCell<Memory<Option<Sign>>> = const { RefCell::new(Memory::new()) };
+    static CALLS: RefCell<Memory<Vec<Invocation>>> = const { RefCell::new(Memory::new()) };
 }
 
-impl<T: Copy> Memory<T> {
+impl<T: Clone> Memory<T> {
     const fn new() -> Self {
         Self { lines: Vec::new(), next: 0 }
     }
 
     fn find(&self, line: &str) -> Option<T> {
-        self.lines.iter().find(|(known, _)| known == line).map(|&(_, answer)| answer)
+        self.lines.iter().find(|(known, _)| known == line).map(|(_, answer)| answer.clone())
     }
 
     fn keep(&mut self, line: &str, answer: T) {
@@ -65,7 +67,7 @@ impl<T: Copy> Memory<T> {
 }
 
 /// The answer that is remembered, else that of `ask`, which may ask about lines itself.
-fn remembered<T: Copy>(
+fn remembered<T: Clone>(
     memory: &'static LocalKey<RefCell<Memory<T>>>,
     line: &str,
     ask: impl FnOnce(&str) -> T,
@@ -77,7 +79,7 @@ fn remembered<T: Copy>(
         return known;
     }
     let answer = ask(line);
-    memory.with_borrow_mut(|memory| memory.keep(line, answer));
+    memory.with_borrow_mut(|memory| memory.keep(line, answer.clone()));
     answer
 }
 
@@ -116,6 +118,11 @@ pub(super) fn row(line: &str) -> Option<Sign> {
     remembered(&ROWS, line, |line| all(line, |format, line| format.row(line)).next())
 }
 
+/// The program calls of a command line, see [`command::parse`].
+pub(super) fn calls(line: &str) -> Vec<Invocation> {
+    remembered(&CALLS, line, command::parse)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +153,7 @@ mod tests {
                 };
                 assert_eq!(names(header(line)), first(&|format| format.header(line)), "{line}");
                 assert_eq!(names(row(line)), first(&|format| format.row(line)), "{line}");
+                assert_eq!(calls(line), command::parse(line), "{line}");
                 for own in FORMATS {
                     let mut others = FORMATS.iter().filter(|other| other.name() != own.name());
                     let another = others.any(|other| other.header(line).is_some());

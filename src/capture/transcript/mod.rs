@@ -393,7 +393,11 @@ impl Transcript {
 
     /// What was read so far, if anything; the transcript goes on with the next host.
     pub fn take(&mut self) -> Option<Capture> {
-        let mut fresh = Builder::new(Arc::clone(&self.source));
+        // Behind the last host there is nothing to be built.
+        let mut fresh = match self.at_end() {
+            true => Builder::default(),
+            false => Builder::new(Arc::clone(&self.source)),
+        };
         fresh.snapshot_mut().host.name = self.next_host.take();
         let announced =
             std::mem::replace(&mut self.announced, std::mem::take(&mut self.next_announced));
@@ -546,7 +550,7 @@ impl Transcript {
             );
         }
         self.typed_tables = 0;
-        self.typed = command::parse(&typed)
+        self.typed = lines::calls(&typed)
             .into_iter()
             .map(|call| (Invocation { root: call.root || root, ..call }, Known::Proven))
             .collect();
