@@ -70,6 +70,7 @@ pub(super) struct Reader<'t, 'a> {
     text: &'a str,
     /// Whether clean rows may take the short way; else all take the exact one.
     fast: bool,
+    rows: fast::Rows<'a>,
     table: Option<Table>,
     /// Signs of age since the last prompt or header.
     signs: Signs,
@@ -113,6 +114,7 @@ impl<'t, 'a> Reader<'t, 'a> {
             transcript,
             text,
             fast,
+            rows: fast::Rows::new(text.as_bytes()),
             table: None,
             signs: Signs::NONE,
             section,
@@ -170,11 +172,9 @@ impl<'t, 'a> Reader<'t, 'a> {
         // Only without a command: what one says of the transport is for the exact reader to weigh.
         let bare = bare && table.asked.is_none();
         let builder = self.transcript.builder();
-        let bytes = self.text.as_bytes();
         let mut at = start;
         let mut signs = self.signs;
-        let mut rows = fast::Rows::new(bytes);
-        while let Some(found) = rows.row(at, builder) {
+        while let Some(found) = self.rows.row(at, builder) {
             let transport = match (found.tcp, found.listen) {
                 (Some(true), true) if tcp => Transport::Tcp,
                 (Some(false), false) if udp => Transport::Udp,

@@ -149,10 +149,22 @@ pub(super) fn is_blank(c: char) -> bool {
 
 /// The next word from an offset on.
 pub(super) fn word(text: &str, from: usize) -> Option<Range<usize>> {
-    let rest = text.get(from..)?;
-    let start = from + rest.find(|c| !is_blank(c))?;
-    let rest = text.get(start..)?;
-    Some(start..rest.find(is_blank).map_or(text.len(), |len| start + len))
+    // As `is_blank`, but of bytes: U+00A0 is the two bytes C2 A0, and no other character has the first.
+    let bytes = text.as_bytes();
+    let blank = |at: usize| match bytes.get(at) {
+        Some(b' ' | b'\t' | b'\r') => 1,
+        Some(0xC2) if bytes.get(at + 1) == Some(&0xA0) => 2,
+        _ => 0,
+    };
+    let mut start = from;
+    while let len @ 1.. = blank(start) {
+        start += len;
+    }
+    let mut end = start;
+    while end < bytes.len() && blank(end) == 0 {
+        end += 1;
+    }
+    (end > start).then_some(start..end)
 }
 
 fn words(text: &str, from: usize) -> impl Iterator<Item = (Range<usize>, &str)> {

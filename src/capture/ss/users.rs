@@ -41,7 +41,8 @@ pub(super) fn scan(text: &str, from: usize) -> Scan {
         if !rest.starts_with(b"(\"") {
             return Scan::Bad(at);
         }
-        let Some(len) = entry_len(text.get(at + 2..).unwrap_or_default()).map(|len| len + 2) else {
+        let first = first_entry(text.get(at + 2..).unwrap_or_default());
+        let Some(len) = first.map(|(len, _)| len + 2) else {
             return if rest.len() > ENTRY { Scan::Bad(at) } else { Scan::Open(at) };
         };
         match bytes.get(at + len + 1) {
@@ -54,9 +55,10 @@ pub(super) fn scan(text: &str, from: usize) -> Scan {
     }
 }
 
-/// Length of what stands between `("` and the `)` that ends the entry. ss prints no `)` in a name, but
-/// other tools that write its format do: then it is the first `)` before which an entry can be read.
-fn entry_len(inside: &str) -> Option<usize> {
+/// Length of what stands between `("` and the `)` that ends the entry, and the entry, where it can be read. ss
+/// prints no `)` in a name, but other tools that write its format do: then it is the first `)` before which an
+/// entry can be read.
+fn first_entry(inside: &str) -> Option<(usize, Option<Entry>)> {
     let mut end = inside.len().min(ENTRY);
     while !inside.is_char_boundary(end) {
         end -= 1;
@@ -64,14 +66,15 @@ fn entry_len(inside: &str) -> Option<usize> {
     let window = inside.get(..end)?;
     let mut ends = memchr::memchr_iter(b')', window.as_bytes());
     let first = ends.next()?;
-    let readable = |&len: &usize| {
-        matches!(window.as_bytes().get(len + 1), Some(b',' | b')'))
-            && window.get(..len).is_some_and(|content| entry(content).is_some())
-    };
-    if readable(&first) {
-        return Some(first);
+    let ends_well = |len: usize| matches!(window.as_bytes().get(len + 1), Some(b',' | b')'));
+    let read = |len: usize| window.get(..len).and_then(entry);
+    let known = read(first);
+    if ends_well(first) && known.is_some() {
+        return Some((first, known));
     }
-    Some(ends.take(COMM).find(readable).unwrap_or(first))
+    let later = ends.take(COMM).filter(|&len| ends_well(len));
+    let mut later = later.filter_map(|len| Some((len, Some(read(len)?))));
+    Some(later.next().unwrap_or((first, known)))
 }
 
 /// Whether a list that is not closed is cut inside a name; `resume` is from [`Scan::Open`].
@@ -111,12 +114,11 @@ pub(super) fn entries(
     let mut at = from;
     std::iter::from_fn(move || {
         let rest = text.get(at..end)?;
-        let inside = rest.strip_prefix("(\"")?;
-        let content = inside.get(..entry_len(inside)?)?;
+        let (len, entry) = first_entry(rest.strip_prefix("(\"")?)?;
         let start = at + 2;
-        at = start + content.len() + 2;
+        at = start + len + 2;
         Some(
-            entry(content).map(|entry| Entry {
+            entry.map(|entry| Entry {
                 name: entry.name.start + start..entry.name.end + start,
                 ..entry
             }),
@@ -124,9 +126,16 @@ pub(super) fn entries(
     })
 }
 
+/// Where a sign that begins with a quote stands last. Names are short: this is found sooner than a search for it
+/// is made ready.
+fn last(content: &str, sign: &str) -> Option<usize> {
+    let stands = |at: &usize| content.get(*at..).is_some_and(|rest| rest.starts_with(sign));
+    memchr::memrchr_iter(b'"', content.as_bytes()).find(stands)
+}
+
 /// Reads what stands between `("` and `)`.
 fn entry(content: &str) -> Option<Entry> {
-    let new = content.rfind("\",pid=").and_then(|end| {
+    let new = last(content, "\",pid=").and_then(|end| {
         let (pid, rest) = number(content.get(end + 6..)?)?;
         let rest = match rest.strip_prefix(",tid=") {
             Some(tid) => number(tid)?.1,
@@ -140,7 +149,7 @@ fn entry(content: &str) -> Option<Entry> {
         (rest.is_empty() || rest.starts_with(",sock_ctx=")).then_some((end, pid, fd, false))
     });
     let found = new.or_else(|| {
-        let end = content.rfind("\",")?;
+        let end = last(content, "\",")?;
         let (pid, rest) = number(content.get(end + 2..)?)?;
         let (fd, rest) = number(rest.strip_prefix(',')?)?;
         rest.is_empty().then_some((end, pid, fd, true))
@@ -148,14 +157,16 @@ fn entry(content: &str) -> Option<Entry> {
     let (end, pid, fd, old) = found?;
     let name = content.get(..end)?;
     let longest = if name.contains('\n') { COMM } else { NAME };
-    if name.chars().count() > longest {
+    if name.len() > longest && name.chars().count() > longest {
         return None;
     }
-    let ambiguous = name.contains("\",pid=")
-        || name.contains("),(")
-        || name
-            .match_indices("\",")
-            .any(|(at, _)| name.as_bytes().get(at + 2).is_some_and(u8::is_ascii_digit));
+    let is_end = |at: usize| {
+        let rest = name.get(at..).unwrap_or_default();
+        let digit = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+        rest.starts_with("),(")
+            || rest.strip_prefix("\",").is_some_and(|rest| digit(rest) || rest.starts_with("pid="))
+    };
+    let ambiguous = memchr::memchr2_iter(b'"', b')', name.as_bytes()).any(is_end);
     Some(Entry { name: 0..end, pid, fd, ambiguous, old })
 }
 
