@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::error::{PolicyError, PolicyErrorKind, suggestion};
 use super::index::PortIndex;
 use super::layer::{self, Layer, Override};
+use super::pieces::{self, Piece};
 use super::value::{Globs, Reading, Sets, Table, Tree, plain};
-use super::{Policy, PolicyFile, Reach, Rule, packs, pieces};
+use super::{Policy, PolicyFile, Reach, Rule, packs};
 use crate::source::{SourceFile, SourceId, SourceMap, Span};
 
 /// What came of loading.
@@ -197,17 +198,7 @@ impl<'a> Loader<'a> {
         if self.is_doubtful {
             return number;
         }
-        let mut broken = Vec::new();
-        for fault in faults {
-            let at = fault.span().unwrap_or_default();
-            let line = file.line(at.start);
-            // Where the parser starts anew it often stumbles again over the same line.
-            if !broken.contains(&line) {
-                broken.push(line);
-                let message = format!("no TOML: {}", fault.message().replace('\n', ", "));
-                reading.error(PolicyErrorKind::Syntax, at, message, "here", None);
-            }
-        }
+        let broken = tell_faults(&faults, &file, &mut reading);
         let opened = layer::open(&tree, &file, &mut reading);
         let mut hosts = outer.to_vec();
         hosts.extend(opened.layer.hosts.iter().map(|(globs, _)| globs.clone()));
@@ -223,17 +214,10 @@ impl<'a> Loader<'a> {
         self.open.retain(|(open, at)| at.is_some() || *open != key);
         reading.sets = std::mem::take(&mut self.sets);
         let mut layer = opened.read(number, &mut reading);
-        for piece in pieces {
-            let (added, faults) = match plain(piece.text) {
-                Some(added) => (added, Vec::new()),
-                None => Tree::parse(piece.text),
-            };
-            if !faults.is_empty() || !pieces::only_adds(&added, &tree) {
-                self.is_doubtful = true;
-                return number;
-            }
-            reading.base = piece.start;
-            layer.add(&mut Table::root(&added), number, &mut reading);
+        let is_whole = pieces.all(|piece| add(piece, &tree, &mut layer, number, &mut reading));
+        self.is_doubtful |= !is_whole;
+        if self.is_doubtful {
+            return number;
         }
         self.sets = std::mem::take(&mut reading.sets);
         if !broken.is_empty() {
@@ -441,6 +425,42 @@ impl<'a> Loader<'a> {
         let usable = errors.iter().all(|error| error.kind.is_warning());
         Loaded { policy: usable.then_some(policy), errors, sources }
     }
+}
+
+/// Records the faults of a text, and says on which lines they are.
+fn tell_faults(faults: &[toml::de::Error], file: &SourceFile, reading: &mut Reading) -> Vec<usize> {
+    let mut broken = Vec::new();
+    for fault in faults {
+        let at = fault.span().unwrap_or_default();
+        let line = file.line(at.start);
+        // Where the parser starts anew it often stumbles again over the same line.
+        if !broken.contains(&line) {
+            broken.push(line);
+            let message = format!("no TOML: {}", fault.message().replace('\n', ", "));
+            reading.error(PolicyErrorKind::Syntax, at, message, "here", None);
+        }
+    }
+    broken
+}
+
+/// Adds what a piece behind the first one says; false where it may say something else as part of the text.
+fn add(
+    piece: Piece<'_>,
+    first: &Tree<'_>,
+    layer: &mut Layer,
+    number: usize,
+    reading: &mut Reading,
+) -> bool {
+    let (tree, faults) = match plain(piece.text) {
+        Some(tree) => (tree, Vec::new()),
+        None => Tree::parse(piece.text),
+    };
+    let is_sure = faults.is_empty() && pieces::only_adds(&tree, first);
+    if is_sure {
+        reading.base = piece.start;
+        layer.add(&mut Table::root(&tree), number, reading);
+    }
+    is_sure
 }
 
 /// Adds elements to those that are there; to none without moving them, since they may be many.
@@ -664,30 +684,33 @@ mod tests {
         assert!(sure < all);
     }
 
-    /// A library whose file can be read once.
-    struct Once(RefCell<usize>);
+    /// A library whose one file can be read once.
+    struct Once(RefCell<Option<String>>);
 
     impl Library for Once {
         fn file(&self, name: &str, _: &SourceFile) -> FileOfLibrary {
-            *self.0.borrow_mut() += 1;
-            let text = match *self.0.borrow() {
-                1 => "[[rule]]\nid = \"a\"\nforbid = true\n",
-                _ => "",
-            };
+            let text = self.0.borrow_mut().take().ok_or("it is gone")?;
             Ok((name.to_owned(), Arc::new(SourceFile::new(name, text))))
         }
     }
 
     #[test]
-    fn a_library_is_asked_for_a_file_once() {
-        let text =
-            "[policy]\nextends = \"base.toml\"\n[[rule]]\nid = \"b\"\nforbid = true\n[sets]\n";
-        assert!(both(&text.replace("base.toml", "builtin:baseline")).0.is_none());
-        let library = Once(RefCell::new(0));
-        let loaded = load_with(vec![Arc::new(SourceFile::new("p.toml", text))], &library);
-        let ids: Vec<String> =
-            loaded.policy.unwrap().rules.into_iter().map(|rule| rule.id).collect();
-        assert_eq!((ids, library.0.into_inner()), (vec!["base/a".to_owned(), "b".to_owned()], 1));
+    fn a_doubtful_file_of_several_is_read_whole_and_asked_for_once() {
+        let own = "[policy]\nextends = \"base.toml\"\n[[rule]]\nid = \"b\"\nforbid = true\n";
+        let base = "[[rule]]\nid = \"a\"\nmatch = { port = \"@web\" }\nforbid = true\n";
+        let sets = "[sets.ports]\nweb = 80\n";
+        for (own, base) in [
+            (format!("{own}{sets}"), format!("{sets}{base}")),
+            (own.to_owned(), format!("{base}{sets}")),
+            (own.to_owned(), format!("{sets}{base}")),
+        ] {
+            let library = Once(RefCell::new(Some(base)));
+            let loaded = load_with(vec![Arc::new(SourceFile::new("p.toml", own))], &library);
+            assert_eq!(loaded.errors, []);
+            let rules = loaded.policy.unwrap().rules;
+            let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+            assert_eq!(ids, ["base/a", "b"]);
+        }
     }
 
     #[test]
