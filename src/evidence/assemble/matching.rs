@@ -408,7 +408,7 @@ impl<'a> Join<'a> {
                 settled.push(one);
                 gone.insert(at);
             }
-            open.retain(|at| !settled.binary_search(at).is_ok());
+            open.retain(|at| settled.binary_search(at).is_err());
         }
         if gone.is_empty() {
             return;
