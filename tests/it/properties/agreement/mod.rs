@@ -59,6 +59,15 @@ fn sights(host: &Host) -> Vec<(String, String)> {
             }
         }
     }
+    all.extend(sights_of_linux(host));
+    all.extend(sights_of_others(host));
+    all
+}
+
+/// What tools of Linux beside ss print.
+fn sights_of_linux(host: &Host) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut add = |name: String, text: String| all.push((name, text));
     for (flags, busybox) in [
         ("lntup", false),
         ("lntuweW", false),
@@ -108,6 +117,12 @@ fn sights(host: &Host) -> Vec<(String, String)> {
     for form in ["results", "ad-hoc", "hostvars", "yaml"] {
         add(format!("ansible {form}"), documents::ansible_nested(host, form));
     }
+    all
+}
+
+/// What other tools tell, some only of hosts that their systems can be.
+fn sights_of_others(host: &Host) -> Vec<(String, String)> {
+    let mut all = Vec::new();
     let whole = [
         ("osquery table", documents::osquery_table(host)),
         ("osquery csv", documents::osquery_csv(host)),
