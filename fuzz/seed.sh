@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 corpus=fuzz/corpus
-mkdir -p $corpus/parse_capture $corpus/compile_policy $corpus/reader $corpus/input $corpus/host
+mkdir -p $corpus/parse_capture $corpus/compile_policy $corpus/reader $corpus/readers $corpus/input $corpus/host
 cp examples/*.txt fuzz/seeds/parse_capture/*.txt $corpus/parse_capture/
 for text in tests/fixtures/captures/*/*.txt tests/fixtures/documents/*/*.txt; do
     cp "$text" "$corpus/parse_capture/$(basename "$(dirname "$text")").$(basename "$text")"
@@ -27,6 +27,14 @@ for kind in busybox toybox; do
         { printf '\007'; cat "$text"; } > "$corpus/reader/$kind.$(basename "$text")"
     done
 done
+
+# The same by format, for runs of one reader.
+for format in snapshot ss netstat-bsd netstat-windows sockstat powershell systemctl netstat lsof lsof-F proc-net \
+    ansible osquery nmap masscan docker lynis jc goss inspec; do
+    mkdir -p "$corpus/readers/$format"
+    find $corpus/reader -maxdepth 1 -name "$format.*" -exec cp {} "$corpus/readers/$format/" ';'
+done
+cp $corpus/reader/busybox.* $corpus/reader/toybox.* $corpus/readers/netstat/
 
 # Archives, compressed files, streams.
 cp $corpus/parse_capture/*.txt $corpus/input/
