@@ -11,9 +11,10 @@ done
 cp examples/*.toml policies/*.toml $corpus/compile_policy/
 
 # Readers in the order of FORMATS in src/capture/mod.rs: the first byte of a text for `reader` names one.
+formats='snapshot ss netstat-bsd netstat-windows sockstat powershell systemctl netstat lsof lsof-F proc-net ansible
+    osquery nmap masscan docker lynis jc goss inspec'
 number=0
-for format in snapshot ss netstat-bsd netstat-windows sockstat powershell systemctl netstat lsof lsof-F proc-net \
-    ansible osquery nmap masscan docker lynis jc goss inspec; do
+for format in $formats; do
     for text in tests/fixtures/captures/$format/*.txt tests/fixtures/documents/$format/*.txt \
         fuzz/seeds/parse_capture/$format.*.txt; do
         [ -f "$text" ] || continue
@@ -29,8 +30,7 @@ for kind in busybox toybox; do
 done
 
 # The same by format, for runs of one reader.
-for format in snapshot ss netstat-bsd netstat-windows sockstat powershell systemctl netstat lsof lsof-F proc-net \
-    ansible osquery nmap masscan docker lynis jc goss inspec; do
+for format in $formats; do
     mkdir -p "$corpus/readers/$format"
     find $corpus/reader -maxdepth 1 -name "$format.*" -exec cp {} "$corpus/readers/$format/" ';'
 done
