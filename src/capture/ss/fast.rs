@@ -221,7 +221,67 @@ impl Cursor<'_> {
         Some(Ipv4Addr::from(octets))
     }
 
+    /// An address in brackets.
+    #[inline]
     fn ipv6(&mut self) -> Option<Ipv6Addr> {
+        let start = self.at;
+        if let Some(ip) = self.ipv6_groups() {
+            return Some(ip);
+        }
+        self.at = start;
+        self.any_ipv6()
+    }
+
+    /// The same of nothing but groups of hex digits; what it takes is what `Ipv6Addr` makes of it.
+    fn ipv6_groups(&mut self) -> Option<Ipv6Addr> {
+        let mut groups = [0_u16; 8];
+        let mut count = 0;
+        // How many groups stand before `::`.
+        let mut gap = None;
+        self.at += 1;
+        if begins!(self.word(), b"::") {
+            gap = Some(0);
+            self.at += 2;
+        }
+        while self.peek() != b']' {
+            let start = self.at;
+            let mut value = 0_u16;
+            while let Some(digit) = char::from(self.peek()).to_digit(16) {
+                if self.at - start == 4 {
+                    return None;
+                }
+                value = value << 4 | digit as u16;
+                self.at += 1;
+            }
+            if self.at == start {
+                return None;
+            }
+            *groups.get_mut(count)? = value;
+            count += 1;
+            let word = self.word();
+            if begins!(word, b"::") && gap.is_none() {
+                gap = Some(count);
+                self.at += 2;
+            } else if begins!(word, b":") && !begins!(word, b":]") {
+                self.at += 1;
+            } else if !begins!(word, b"]") {
+                return None;
+            }
+        }
+        self.at += 1;
+        match gap {
+            None => (count == 8).then(|| Ipv6Addr::from(groups)),
+            // `::` stands for one group at least.
+            Some(before) => (count < 8).then(|| {
+                if let Some(behind) = groups.get_mut(before..) {
+                    behind.rotate_right(8 - count);
+                }
+                Ipv6Addr::from(groups)
+            }),
+        }
+    }
+
+    fn any_ipv6(&mut self) -> Option<Ipv6Addr> {
         let inside = self.window.get((self.at & REACH) + 1..)?;
         let inside = inside.get(..inside.len().min(48))?;
         let len = memchr::memchr(b']', inside)?;
@@ -492,5 +552,47 @@ fn is_no_continuation(line: &[u8]) -> bool {
         [b'u', second, ..] => *second == b'd' || *second == b'_',
         [b't', second, third, ..] => (*second, *third) == (b'c', b'p'),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn groups(text: &str) -> Option<(Ipv6Addr, usize)> {
+        let mut window = [0; WINDOW];
+        window[..text.len()].copy_from_slice(text.as_bytes());
+        let mut cursor = Cursor { window: &window, at: 0, start: 0 };
+        cursor.ipv6_groups().map(|ip| (ip, cursor.at))
+    }
+
+    #[test]
+    fn plain_addresses_are_read() {
+        for text in
+            ["::", "::1", "fe80::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8"]
+        {
+            assert_eq!(
+                groups(&format!("[{text}]:22")),
+                Some((text.parse().unwrap(), text.len() + 2)),
+                "{text}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_as_groups_is_what_the_standard_library_reads(
+            text in prop_oneof!["[0-9a-fA-F:]{0,12}", "([0-9a-f]{0,5}:{1,2}){0,9}[0-9a-f]{0,4}", any::<Ipv6Addr>().prop_map(|ip| ip.to_string())]
+        ) {
+            let known = text.parse::<Ipv6Addr>().ok();
+            let read = groups(&format!("[{text}]:22"));
+            if let Some((ip, len)) = read {
+                prop_assert_eq!((Some(ip), len), (known, text.len() + 2));
+            } else {
+                prop_assert!(known.is_none() || text.contains('.'), "{}", text);
+            }
+        }
     }
 }
