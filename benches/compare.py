@@ -152,10 +152,10 @@ def one_capture(bench):
         met = None if goal is None else ratio <= goal
         label = {"hello": "a hello-world", "grep": "`grep` for one pattern", "mawk": "`mawk`, ten rules"}.get(name, f"`{name}`")
         bench.row(f"30 listeners, ten rules, to {label}", "" if goal is None else f"{goal}x", f"{ratio:.2f}x", met,
-                  "arguments and policy, see below" if met is False else "")
+                  "pages, arguments and policy, see below" if met is False else "")
     memory = peak(commands["socklint"])
     if memory:
-        bench.row("the same, peak memory", "5 MiB", f"{memory:.1f} MiB", memory <= 5, "not looked into yet")
+        bench.row("the same, peak memory", "5 MiB", f"{memory:.1f} MiB", memory <= 5, "pages of the program, see below")
 
 
 def large(bench):
@@ -168,10 +168,10 @@ def large(bench):
         commands["jc"], stdin["jc"] = [bench.jc, "--ss"], bench.file("bare.txt", bare)
     seconds = bench.times(commands, stdin=stdin)
     ratio = seconds["socklint"] / seconds["mawk"]
-    bench.row("20,000 listeners, to `mawk`, ten rules", "0.5x", f"{ratio:.2f}x", ratio <= 0.5, "the reader")
+    bench.row("20,000 listeners, to `mawk`, ten rules", "0.5x", f"{ratio:.2f}x", ratio <= 0.5, "pages of text and tables, see below")
     if bench.jc:
         part = seconds["jc"] / seconds["socklint"]
-        bench.row("20,000 listeners, to `jc --ss`, which judges nothing", "1/75", f"1/{part:.0f}", part >= 75)
+        bench.row("20,000 listeners, to `jc --ss`, which judges nothing", "1/75", f"1/{part:.0f}", part >= 75, "as before")
     else:
         bench.skip("20,000 listeners, to `jc --ss`", "no jc: give `--jc VENV` or `--make-jc`")
     each = (seconds["socklint"] - seconds["hello"]) / 20_000 * 1e9
