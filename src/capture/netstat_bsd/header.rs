@@ -34,6 +34,10 @@ pub(super) fn columns(line: &str) -> Option<Columns> {
     let words: Vec<&str> = line.split_ascii_whitespace().take(6).collect();
     let local = line.find("Local Address")?;
     let foreign = line.find("Foreign Address");
+    // Words in another order are no header of any netstat.
+    if foreign.is_some_and(|foreign| foreign < local) {
+        return None;
+    }
     let at = words.iter().position(|&word| word == "Proto");
     let after = |count: usize| at.and_then(|at| words.get(at + count)).copied().unwrap_or_default();
     let before = at.is_some_and(|at| {
@@ -124,4 +128,22 @@ pub(super) fn heading(line: &str) -> Option<Heading> {
         "network sockets",
     ];
     kinds.iter().any(|kind| rest.contains(kind)).then_some(Heading::Section)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_in_another_order_are_no_header() {
+        let header = "Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)";
+        assert_eq!(columns(header).and_then(|columns| columns.width), Some(22));
+        // Found by fuzzing: the width of a column was less than none.
+        for line in [
+            "Proto Recv-Q Send-Q  Foreign Address        (state)          rxbytes  Local Address",
+            "Proto Recv-Q Send-Q  Foreign AddressLocal Address (state)",
+        ] {
+            assert_eq!(columns(line), None, "{line}");
+        }
+    }
 }
