@@ -358,6 +358,49 @@ fn contradictions_of_one_endpoint_do_not_pass() {
     }
 }
 
+/// The same where there is much to compare, and where one capture has the number of what the other has by name.
+#[test]
+fn contradictions_among_many_and_between_names_and_numbers_do_not_pass() {
+    let nginx = "match = { port = 80 }\nrequire = { process = \"nginx\" }";
+    let user = "match = { port = 80 }\nrequire = { user = \"www-data\" }";
+    let held = |by: &[String]| ss(&[&format!("0.0.0.0:80 0.0.0.0:* users:({})", by.join(","))]);
+    let mut owners: Vec<String> =
+        (0..65).map(|pid| format!("(\"nginx\",pid={},fd=3)", pid + 10)).collect();
+    let all = held(&owners);
+    owners.push("(\"evil\",pid=9,fd=3)".to_owned());
+    let more = held(&owners);
+    let (folder, alone) = verdicts(nginx, &[("ss-a.txt", &all), ("ss-b.txt", &more)]);
+    assert_eq!((folder, alone), (1, vec![3, 1]));
+
+    let root = "# ss -lntue\nNetid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n\
+                tcp LISTEN 0 128 0.0.0.0:80 0.0.0.0:* ino:5 sk:1 <->\n";
+    let name = netstat(&[
+        "tcp        0      0 0.0.0.0:80              0.0.0.0:*               LISTEN      www-data   5          12/nginx            ",
+    ]);
+    let (folder, alone) = verdicts(user, &[("ss-a.txt", root), ("netstat-b.txt", &name)]);
+    assert_eq!((folder, alone.first()), (1, Some(&1)));
+
+    // Nine captures that tell nothing of owners, and two that contradict each other.
+    let bare = ss(&["0.0.0.0:80 0.0.0.0:*"]).replace("-ltnp", "-ltn");
+    let (good, evil) = (held(&owners[..1]), held(&owners[65..]));
+    let names: Vec<String> = (0..20).map(|number| format!("ss-{number:02}.txt")).collect();
+    for at in [0, 19] {
+        let files: Vec<(&str, &str)> = names
+            .iter()
+            .enumerate()
+            .map(|(number, name)| {
+                let text = match number {
+                    10 => &good,
+                    number if number == at => &evil,
+                    _ => &bare,
+                };
+                (name.as_str(), text.as_str())
+            })
+            .collect();
+        assert_eq!(verdicts(nginx, &files).0, 1, "{at}");
+    }
+}
+
 /// Facts beside the captures that are of another host, or contradict each other, decide nothing.
 #[test]
 fn facts_of_another_host_decide_nothing() {

@@ -325,3 +325,25 @@ fn a_broken_host_hides_no_other() {
         assert_eq!(run.err, "", "{input}");
     }
 }
+
+/// head(1) puts one line end before the name of a file: it is all there is where the file before has none.
+#[test]
+fn a_file_of_a_stream_that_does_not_end_in_a_line_end_hides_no_other() {
+    let place = Place::with(&[
+        ("p.toml", "[[rule]]\nid = \"r\"\nmatch = { port = 23 }\nforbid = true\n"),
+        (
+            "two.txt",
+            "==> a.txt <==\n$ ss -lntu\nNetid State Recv-Q Send-Q Local Address:Port Peer Address:Port\n\
+             tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:*\n==> b.txt <==\n$ ss -lntu\n\
+             Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port\n\
+             tcp LISTEN 0 128 0.0.0.0:23 0.0.0.0:*\n",
+        ),
+    ]);
+    let run = place.run(&["check", "-p", "p.toml", "--format", "json", "two.txt"]).expect(1);
+    let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let hosts = report["hosts"].as_array().unwrap();
+    assert_eq!(hosts.len(), 2);
+    // The first may be cut off; the second is not.
+    let verdict = |host: &serde_json::Value| host["results"][0]["verdict"].clone();
+    assert_eq!((verdict(&hosts[0]), verdict(&hosts[1])), ("unknown".into(), "fail".into()));
+}

@@ -19,7 +19,8 @@ const MARKER: usize = 1 << 13;
 pub(super) enum Cut {
     /// A document a line, or documents that each begin with `{` at the beginning of a line.
     Documents,
-    /// `==> NAME <==` before each file and a blank line before that, as head(1) and tail(1) print it.
+    /// `==> NAME <==` before each file, as head(1) and tail(1) print it. They put a line end before each but the
+    /// first, which is a blank line where the file before ends in one of its own.
     Files,
 }
 
@@ -113,9 +114,7 @@ impl Cut {
                     None if window.ended || line.len() == MARKER => line,
                     None => return None,
                 };
-                let before = window.bytes.get(window.start..next).unwrap_or_default();
-                let blank = before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n");
-                if !blank || marker(line.trim_ascii_end()).is_none() {
+                if marker(line.trim_ascii_end()).is_none() {
                     window.searched = next;
                     continue;
                 }
@@ -150,7 +149,7 @@ impl Cut {
                     flush(beside, sink);
                 }
                 let piece = window.bytes.get(window.start..end).unwrap_or_default();
-                self.hand_on(item, piece, lines, &mut gather, sink);
+                self.hand_on(item, piece, lines, false, &mut gather, sink);
                 lines += memchr::memchr_iter(b'\n', piece).count();
                 window.start = end;
                 continue;
@@ -174,7 +173,7 @@ impl Cut {
         let last = window.from(window.start);
         if fault.is_none() || self.is_document(last) {
             flush(beside, sink);
-            self.hand_on(item, last, lines, &mut gather, sink);
+            self.hand_on(item, last, lines, true, &mut gather, sink);
         }
         let mut out = Vec::new();
         let aside = gather.finish(&mut out);
@@ -199,6 +198,7 @@ impl Cut {
         item: Item<'_>,
         piece: &[u8],
         mut lines_before: usize,
+        last: bool,
         gather: &mut Gather,
         sink: &mut Sink<'_>,
     ) {
@@ -212,11 +212,12 @@ impl Cut {
         {
             path = file.trim_start_matches('/').to_owned();
             name = format!("{}:{file}", item.name);
-            // The line of the name is no part of the file, nor is the blank line before the next one.
+            // The line of the name is no part of the file, nor is the line end before the next one.
             bytes = piece.get(end + 1..).unwrap_or_default();
             lines_before += 1;
-            if bytes.ends_with(b"\n\n") {
-                bytes = bytes.get(..bytes.len() - 1).unwrap_or_default();
+            if !last {
+                bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+                bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
             }
         }
         let record = self == Self::Documents;
@@ -306,8 +307,15 @@ mod tests {
             for row in 0..number * number {
                 text.extend(format!("tcp LISTEN 0 {row} 0.0.0.0:{row} 0.0.0.0:*{end}").bytes());
             }
-            // None of these begins a file: no blank line before it, no end, another beginning.
-            text.extend(format!("==> no <=={end}{end}==> no{end}{end}=> no <=={end}").bytes());
+            // None of these begins a file: no end, another beginning.
+            text.extend(format!("==> no{end}{end}=> no <=={end}").bytes());
+            if number % 11 == 0 {
+                // A file that does not end in a line end.
+                text.extend(
+                    format!("{end}==> cut{number} <=={end}tcp LISTEN 0 1 0.0.0.0:1 0.0.0.0:*")
+                        .bytes(),
+                );
+            }
             if number % 7 == 0 {
                 text.extend(format!("{end}==> {} <=={end}", "x".repeat(MARKER)).bytes());
             }
@@ -315,18 +323,16 @@ mod tests {
         }
         text.extend(b"==> last <==");
         assert!(text.len() > 4 * WINDOW);
-        let wanted = lines(&text, |before, line| {
-            let blank = before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n");
-            blank && line.len() <= MARKER && marker(line.trim_ascii_end()).is_some()
-        });
-        assert_eq!(wanted.len(), 61);
+        let wanted =
+            lines(&text, |_, line| line.len() <= MARKER && marker(line.trim_ascii_end()).is_some());
+        assert_eq!(wanted.len(), 67);
         for (head, step) in [(16_384, 65_536), (20, 1_000), (300, 77), (16, WINDOW)] {
             let found = cut(&text, head, step);
             assert_eq!(found.len(), wanted.len(), "{head} {step}");
             for (found, (number, wanted)) in found.iter().zip(&wanted) {
                 let first = wanted.split_inclusive(|&byte| byte == b'\n').next().unwrap();
                 let mut bytes = wanted[first.len()..].to_vec();
-                if bytes.ends_with(b"\n\n") {
+                if bytes.pop() == Some(b'\n') && bytes.ends_with(b"\r") {
                     bytes.pop();
                 }
                 let name = format!("s:{}", marker(first.trim_ascii_end()).unwrap());

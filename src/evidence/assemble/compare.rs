@@ -3,6 +3,7 @@
 //! A socket that is taken for another one disappears, and with it what it alone tells. So nothing may be
 //! known of it that is otherwise for the one that stays: no rule that it fails passes then.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::address::{Scope, unmapped};
@@ -14,7 +15,7 @@ use crate::truth::Missing;
 /// A socket and the snapshot that it stands in.
 type Row<'a> = (&'a Snapshot, &'a Socket);
 
-/// How many owners are compared one by one.
+/// How many owners are compared one by one; more must have the same names.
 const OWNERS: usize = 64;
 
 /// Whether no fact beside transport, address and port is known to differ.
@@ -73,21 +74,65 @@ fn details_agree(
 ) -> bool {
     same(mine.uid, theirs.uid)
         && users_agree((one, mine.user), (other, theirs.user))
-        && texts_agree((one, mine.cgroup), (other, theirs.cgroup))
-        && texts_agree((one, mine.unit), (other, theirs.unit))
-        && texts_agree((one, mine.container), (other, theirs.container))
+        && same(is_root(one, mine.uid, mine.user), is_root(other, theirs.uid, theirs.user))
+        && groups_agree(
+            one,
+            [mine.cgroup, mine.unit, mine.container],
+            other,
+            [theirs.cgroup, theirs.unit, theirs.container],
+        )
+}
+
+/// Whether a user is root, who has the same name and number everywhere, whichever of them is shown.
+fn is_root(snapshot: &Snapshot, uid: Option<u32>, user: Option<Text>) -> Option<bool> {
+    let by_name = || user.map(|user| matches!(snapshot.text(user), "root" | "0"));
+    uid.map(|uid| uid == 0).or_else(by_name)
+}
+
+/// Whether control group, unit and container agree. A path in one and a name in the other are joined to facts of
+/// one process, so that the name must be in the path.
+fn groups_agree(
+    one: &Snapshot,
+    mine: [Option<Text>; 3],
+    other: &Snapshot,
+    theirs: [Option<Text>; 3],
+) -> bool {
+    let names = |(from, [path, ..]): (&Snapshot, [Option<Text>; 3]),
+                 (of, [own, unit, container]): (&Snapshot, [Option<Text>; 3])| {
+        let Some(path) = path.filter(|_| own.is_none()) else { return true };
+        let path = from.text(path);
+        unit.into_iter().chain(container).all(|name| path.contains(of.text(name)))
+    };
+    mine.into_iter().zip(theirs).all(|(mine, theirs)| texts_agree((one, mine), (other, theirs)))
+        && names((one, mine), (other, theirs))
+        && names((other, theirs), (one, mine))
 }
 
 /// Whether the owners can be those of one socket: where all of them are known, each of the others is among them.
 fn owners_agree(one: Row<'_>, other: Row<'_>) -> bool {
     let (mine, theirs) = (one.0.owners(one.1), other.0.owners(other.1));
+    if mine.len().max(theirs.len()) > OWNERS {
+        return names(one.0, mine).is_some_and(|mine| Some(mine) == names(other.0, theirs))
+            || mine.is_empty() && one.1.owners_missing.is_some()
+            || theirs.is_empty() && other.1.owners_missing.is_some();
+    }
     let among = |some: &[Owner], from: &Snapshot, all: &[Owner], of: &Snapshot| {
-        some.iter().take(OWNERS).all(|owner| {
-            all.len() > OWNERS || all.iter().any(|known| is_owner((from, owner), (of, known)))
-        })
+        some.iter().all(|owner| all.iter().any(|known| is_owner((from, owner), (of, known))))
     };
     (one.1.owners_missing.is_some() || among(theirs, other.0, mine, one.0))
         && (other.1.owners_missing.is_some() || among(mine, one.0, theirs, other.0))
+}
+
+/// The names of many owners, of whom nothing else is known that policies see; `None` when there is more.
+fn names<'a>(
+    snapshot: &'a Snapshot,
+    owners: &[Owner],
+) -> Option<BTreeSet<(Option<&'a str>, NameKind)>> {
+    let name = |owner: &Owner| {
+        let name = owner.name.map(|name| snapshot.text(name));
+        owner.details.is_none().then_some((name, owner.kind))
+    };
+    owners.iter().map(name).collect()
 }
 
 /// Whether two owners can be one process, or one that took its place: policies do not see process ids.
@@ -111,10 +156,14 @@ fn owner_details_agree(
 ) -> bool {
     same(mine.uid, theirs.uid)
         && users_agree((one, mine.user), (other, theirs.user))
+        && same(is_root(one, mine.uid, mine.user), is_root(other, theirs.uid, theirs.user))
         && texts_agree((one, mine.exe), (other, theirs.exe))
-        && texts_agree((one, mine.cgroup), (other, theirs.cgroup))
-        && texts_agree((one, mine.unit), (other, theirs.unit))
-        && texts_agree((one, mine.container), (other, theirs.container))
+        && groups_agree(
+            one,
+            [mine.cgroup, mine.unit, mine.container],
+            other,
+            [theirs.cgroup, theirs.unit, theirs.container],
+        )
 }
 
 /// Whether two names can be of one process. That of the kernel and the first argument differ as they like in
@@ -163,7 +212,8 @@ fn addresses((snapshot, vague): Row<'_>, (others, other): Row<'_>) -> bool {
             };
             unmapped(own) == unmapped(ip) || wildcard && takes
         }
-        (Address::Reached(_), Address::Dual | Address::Star | Address::Reached(_)) => true,
+        (Address::Reached(ip), Address::Reached(other)) => unmapped(ip) == unmapped(other),
+        (Address::Reached(_), Address::Dual | Address::Star) => true,
         (Address::Missing(reason), _) => {
             let text = snapshot.details(vague).address_text.map(|text| snapshot.text(text));
             match text {

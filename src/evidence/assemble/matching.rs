@@ -100,7 +100,7 @@ struct Twins {
 const LOOKED_AT: usize = 64;
 
 /// With how many sockets of an entry another one is compared.
-const COMPARED: usize = 8;
+const COMPARED: usize = 16;
 
 /// The sockets of captures of one place, each once. `order` are the captures, the best first.
 pub(super) fn unite(candidates: &[Candidate], order: &[usize]) -> Vec<Entry> {
@@ -228,6 +228,10 @@ impl<'a> Join<'a> {
 
     /// Whether nothing that is known of an entry contradicts what is known of a socket of this capture.
     fn agrees(&self, entry: &Entry, socket: &Socket) -> bool {
+        // What is not compared could be otherwise, unless this capture tells nothing of the socket.
+        if entry.seen.len() > COMPARED && (socket.owners_len > 0 || socket.details.is_some()) {
+            return false;
+        }
         entry
             .seen
             .iter()
