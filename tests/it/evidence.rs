@@ -401,6 +401,29 @@ fn contradictions_among_many_and_between_names_and_numbers_do_not_pass() {
     }
 }
 
+/// The path of a control group in one capture and the unit in another are of one process only where they agree.
+#[test]
+fn a_path_of_one_unit_and_the_name_of_another_do_not_pass() {
+    let unit = "match = { port = 80 }\nrequire = { unit = \"nginx.service\" }";
+    let snapshot = |fact: &str| {
+        format!(
+            "{{\"schema\": \"socklint/snapshot/1\", \"host\": {{\"name\": \"web1\", \"labels\": {{}}}}, \
+             \"source\": {{\"kind\": \"observed\", \"format\": \"ss\", \"path\": \"x\", \"command\": null, \
+             \"captured_at\": null, \"sha256\": null}}, \"coverage\": {{\"tcp/ipv4\": \"proven\", \
+             \"tcp/ipv6\": \"proven\", \"udp/ipv4\": \"proven\", \"udp/ipv6\": \"proven\"}}, \
+             \"sockets\": [{{\"transport\": \"tcp\", \"state\": \"listen\", \"address\": \"0.0.0.0\", \
+             \"port\": 80, \"interface\": null, \"scope\": \"wildcard\", \"processes\": \
+             [{{\"name\": \"nginx\", \"pid\": 1, \"fd\": 3}}], {fact}}}], \"interfaces\": null}}"
+        )
+    };
+    let name = snapshot("\"unit\": \"nginx.service\"");
+    for (slice, code) in [("evil.service", 1), ("nginx.service", 0)] {
+        let path = snapshot(&format!("\"cgroup\": \"/system.slice/{slice}\""));
+        let (folder, alone) = verdicts(unit, &[("ss-1.json", &path), ("ss-2.json", &name)]);
+        assert_eq!((folder, alone), (code, vec![code, 0]), "{slice}");
+    }
+}
+
 /// Facts beside the captures that are of another host, or contradict each other, decide nothing.
 #[test]
 fn facts_of_another_host_decide_nothing() {
