@@ -229,7 +229,8 @@ impl<'a> Join<'a> {
     /// Whether nothing that is known of an entry contradicts what is known of a socket of this capture.
     fn agrees(&self, entry: &Entry, socket: &Socket) -> bool {
         // What is not compared could be otherwise, unless this capture tells nothing of the socket.
-        if entry.seen.len() > COMPARED && (socket.owners_len > 0 || socket.details.is_some()) {
+        let owners = socket.owners_len > 0 || socket.owners_missing.is_none();
+        if entry.seen.len() > COMPARED && (owners || socket.details.is_some()) {
             return false;
         }
         entry
