@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use socklint::audit::{RuleResult, Summary, Threshold, Verdict, audit};
 use socklint::capture::{self, Capture, Options, Severity as IssueSeverity};
@@ -207,19 +208,52 @@ pub(crate) struct Judged {
 
 /// Judges a text as `check` does.
 pub(crate) fn judge(policy: &Policy, text: Arc<SourceFile>, grade: Grade, lenient: bool) -> Judged {
+    let captures = capture::read(text, &Options::default());
+    let (results, exit_code) = judge_read(policy, &captures, grade, lenient);
+    Judged { results: captures.into_iter().zip(results).collect(), exit_code }
+}
+
+/// Judges what was read as `check` does: the results of each capture, none where it is broken, and the exit
+/// code.
+pub(crate) fn judge_read(
+    policy: &Policy,
+    captures: &[Capture],
+    grade: Grade,
+    lenient: bool,
+) -> (Vec<Option<Vec<RuleResult>>>, u8) {
     let mut summary = Summary::default();
-    let mut all = Vec::new();
-    for capture in capture::read(text, &Options::default()) {
+    let judged = captures.iter().map(|capture| {
         if capture.severity(lenient) == Some(IssueSeverity::Error) {
             summary.broken += 1;
-            all.push((capture, None));
-            continue;
+            return None;
         }
         let results = audit(policy, &capture.snapshot, grade);
         summary.add(&results, policy, capture.snapshot.sockets().len(), THRESHOLD);
-        all.push((capture, Some(results)));
-    }
-    Judged { results: all, exit_code: summary.exit_code() }
+        Some(results)
+    });
+    let results = judged.collect();
+    (results, summary.exit_code())
+}
+
+/// What `of` makes of each item, in their order, on all cores: for a test that would be the last to end.
+pub(crate) fn on_all_cores<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut found: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let work = || {
+            let mut found = Vec::new();
+            while let Some(at) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&at| at < items.len())
+            {
+                found.push((at, of(&items[at])));
+            }
+            found
+        };
+        let crew: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        crew.into_iter().flat_map(|one| one.join().unwrap()).collect()
+    });
+    found.sort_by_key(|(at, _)| *at);
+    found.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The folder of fixtures.

@@ -15,7 +15,7 @@ use socklint::source::SourceFile;
 use socklint::style::Style;
 
 use super::{POLICIES, cases, spans};
-use crate::support::{THRESHOLD, captures, policy};
+use crate::support::{THRESHOLD, captures, on_all_cores, policy};
 
 /// Texts that take readers to their corners.
 const SEEDS: &[&str] = &[
@@ -260,10 +260,10 @@ fn options((from, command): Given) -> Options {
 #[test]
 fn real_captures_are_swallowed_whole() {
     let policies = policies();
-    for (_, bytes) in captures() {
+    on_all_cores(&captures(), |(_, bytes)| {
         swallow(bytes.clone(), &policies, &Options::default(), false);
-        swallow(bytes, &policies, &Options::default(), true);
-    }
+        swallow(bytes.clone(), &policies, &Options::default(), true);
+    });
 }
 
 proptest! {

@@ -8,28 +8,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use socklint::audit::Verdict;
+use socklint::capture::Capture;
 use socklint::policy::{Action, Policy};
 use socklint::snapshot::{Address, Family, Grade, Transport};
-use socklint::source::SourceFile;
 
 use super::naive::written;
 use super::{POLICIES, cases};
-use crate::support::{captures, judge, policy, read_all, source};
+use crate::support::{captures, judge_read, on_all_cores, policy, read_all};
 
 /// The worst verdict of each rule over all hosts, and the exit code. Evidence that cannot be used decides
 /// nothing.
-fn worst(
-    policy: &Policy,
-    text: &Arc<SourceFile>,
-    lenient: bool,
-) -> (BTreeMap<String, Verdict>, u8) {
-    let judged = judge(policy, Arc::clone(text), Grade::Presumed, lenient);
+fn worst(policy: &Policy, read: &[Capture], lenient: bool) -> (BTreeMap<String, Verdict>, u8) {
+    let (judged, exit_code) = judge_read(policy, read, Grade::Presumed, lenient);
     let mut verdicts: BTreeMap<String, Verdict> = BTreeMap::new();
     let rank = |verdict| match verdict {
         Verdict::Fail => 3,
@@ -37,7 +32,7 @@ fn worst(
         Verdict::Waived | Verdict::Pass => 1,
         Verdict::NotApplicable => 0,
     };
-    for (_, results) in &judged.results {
+    for results in &judged {
         let Some(results) = results else {
             for rule in &policy.rules {
                 let verdict = verdicts.entry(rule.id.clone()).or_insert(Verdict::Unknown);
@@ -53,19 +48,45 @@ fn worst(
             }
         }
     }
-    (verdicts, judged.exit_code)
+    (verdicts, exit_code)
 }
 
-/// Whether the smaller capture says no more than the whole one; else why not.
-fn compare(policy: &Policy, whole: &Arc<SourceFile>, less: &Arc<SourceFile>) -> Result<(), String> {
-    let (before, code) = worst(policy, whole, true);
+/// What a whole capture comes to by each of some policies.
+struct Whole<'p> {
+    judged: Vec<(&'p Policy, BTreeMap<String, Verdict>, u8)>,
+}
+
+impl<'p> Whole<'p> {
+    fn new(policies: &'p [Policy], text: &str) -> Self {
+        let read = read_all(text);
+        let judge = |policy| {
+            let (verdicts, exit_code) = worst(policy, &read, true);
+            (policy, verdicts, exit_code)
+        };
+        Self { judged: policies.iter().map(judge).collect() }
+    }
+
+    /// Whether a smaller capture says no more than the whole one; else why not.
+    fn says_as_much_as(&self, less: &str) -> Result<(), String> {
+        let read = read_all(less);
+        let mut each = self.judged.iter();
+        each.try_for_each(|(policy, before, code)| compare(policy, before, *code, &read))
+    }
+}
+
+fn compare(
+    policy: &Policy,
+    before: &BTreeMap<String, Verdict>,
+    code: u8,
+    less: &[Capture],
+) -> Result<(), String> {
     // A rule that asks nothing passes wherever there is anything to read.
     let allows = |id: &str| {
         policy.rules.iter().any(|rule| rule.id == id && matches!(rule.action, Action::Allow))
     };
     for lenient in [false, true] {
         let (after, code_after) = worst(policy, less, lenient);
-        for (rule, verdict) in &before {
+        for (rule, verdict) in before {
             let passes = matches!(after.get(rule), Some(Verdict::Pass)) && !allows(rule);
             if passes && matches!(verdict, Verdict::Fail | Verdict::Unknown) {
                 return Err(format!(
@@ -82,15 +103,10 @@ fn compare(policy: &Policy, whole: &Arc<SourceFile>, less: &Arc<SourceFile>) -> 
 }
 
 #[track_caller]
-fn check(policies: &[Policy], name: &str, what: &str, whole: &str, less: &str) {
-    if let Err(why) = compare_all(policies, whole, less) {
+fn check(whole: &Whole<'_>, name: &str, what: &str, less: &str) {
+    if let Err(why) = whole.says_as_much_as(less) {
         panic!("{name} without {what}: {why}\n{less}");
     }
-}
-
-fn compare_all(policies: &[Policy], whole: &str, less: &str) -> Result<(), String> {
-    let (whole, less) = (source("capture.txt", whole), source("capture.txt", less));
-    policies.iter().try_for_each(|policy| compare(policy, &whole, &less))
 }
 
 fn policies() -> Vec<Policy> {
@@ -196,11 +212,12 @@ fn without_a_file() {
     let policies = policies();
     let mut files = 0;
     for (name, text) in honest().into_iter().filter(|(name, _)| name.contains("grep")) {
+        let whole = Whole::new(&policies, &text);
         for file in ["tcp", "tcp6", "udp", "udp6"] {
             let mark = format!("/proc/net/{file}:");
             let less = lines(&text, |_, line| !line.starts_with(&mark));
             files += usize::from(less != text);
-            check(&policies, &name, file, &text, &less);
+            check(&whole, &name, file, &less);
         }
     }
     assert!(files > 0, "no capture names the files of /proc/net");
@@ -210,7 +227,8 @@ fn without_a_file() {
 fn without_the_process_column() {
     let policies = policies();
     for (name, text) in honest() {
-        check(&policies, &name, "processes", &text, &without_processes(&text));
+        let whole = Whole::new(&policies, &text);
+        check(&whole, &name, "processes", &without_processes(&text));
     }
 }
 
@@ -218,9 +236,10 @@ fn without_the_process_column() {
 fn without_a_transport() {
     let policies = policies();
     for (name, text) in tables() {
+        let whole = Whole::new(&policies, &text);
         for transport in [Transport::Tcp, Transport::Udp] {
             let less = without_sockets(&text, |of, _| of == transport);
-            check(&policies, &name, transport.name(), &text, &less);
+            check(&whole, &name, transport.name(), &less);
         }
     }
 }
@@ -229,9 +248,10 @@ fn without_a_transport() {
 fn without_a_family() {
     let policies = policies();
     for (name, text) in tables() {
+        let whole = Whole::new(&policies, &text);
         for family in Family::ALL {
             let less = without_sockets(&text, |_, of| of == Some(family));
-            check(&policies, &name, family.name(), &text, &less);
+            check(&whole, &name, family.name(), &less);
         }
     }
 }
@@ -240,10 +260,11 @@ fn without_a_family() {
 fn without_the_header() {
     let policies = policies();
     for (name, text) in honest() {
-        check(&policies, &name, "headers", &text, &lines(&text, |_, line| !is_header(line)));
-        check(&policies, &name, "the first line", &text, &lines(&text, |number, _| number > 1));
-        check(&policies, &name, "two lines", &text, &lines(&text, |number, _| number > 2));
-        check(&policies, &name, "ten lines", &text, &lines(&text, |number, _| number > 10));
+        let whole = Whole::new(&policies, &text);
+        check(&whole, &name, "headers", &lines(&text, |_, line| !is_header(line)));
+        check(&whole, &name, "the first line", &lines(&text, |number, _| number > 1));
+        check(&whole, &name, "two lines", &lines(&text, |number, _| number > 2));
+        check(&whole, &name, "ten lines", &lines(&text, |number, _| number > 10));
     }
 }
 
@@ -251,20 +272,15 @@ fn without_the_header() {
 #[test]
 fn without_an_end() {
     let policies = &policies()[3..4];
-    for (name, bytes) in captures() {
-        let Ok(text) = String::from_utf8(bytes) else { continue };
-        let whole = source("capture.txt", &text);
+    on_all_cores(&captures(), |(name, bytes)| {
+        let Ok(text) = str::from_utf8(bytes) else { return };
+        let whole = Whole::new(policies, text);
         let step = if text.len() < 1500 { 1 } else { text.len() / 60 };
-        let cuts = (1..text.len()).step_by(step).chain(line_cuts(&text));
+        let cuts = (1..text.len()).step_by(step).chain(line_cuts(text, 12));
         for cut in cuts.filter(|&cut| text.is_char_boundary(cut) && !text[..cut].ends_with('\n')) {
-            let less = source("capture.txt", &text[..cut]);
-            for policy in policies {
-                if let Err(why) = compare(policy, &whole, &less) {
-                    panic!("{name} cut at {cut}: {why}\n{}", &text[..cut]);
-                }
-            }
+            check(&whole, name, &format!("what follows byte {cut}"), &text[..cut]);
         }
-    }
+    });
 }
 
 /// The same on captures that may not be copied into the repository, where `SOCKLINT_SHARED` names them.
@@ -275,48 +291,52 @@ fn captures_kept_elsewhere() {
         return;
     };
     let policies = [policy(POLICIES[2]), policy(POLICIES[3])];
-    let mut wrong = Vec::new();
-    for (name, bytes) in crate::support::captures_below(std::path::Path::new(&shared)) {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+    let captures = crate::support::captures_below(std::path::Path::new(&shared));
+    let wrong = on_all_cores(&captures, |(name, bytes)| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let whole = Whole::new(&policies, &text);
+        let wrong = |what: &str, less: &str| {
+            let said = whole.says_as_much_as(less);
+            said.err().map(|why| format!("{name} without {what}: {why}"))
+        };
         let mut less = vec![
-            ("processes".to_owned(), without_processes(&text)),
-            ("headers".to_owned(), lines(&text, |_, line| !is_header(line))),
-            (
-                "the first header".to_owned(),
-                lines(&text, |number, line| number > 1 || !is_header(line)),
-            ),
-            ("tcp".to_owned(), without_sockets(&text, |of, _| of == Transport::Tcp)),
-            ("udp".to_owned(), without_sockets(&text, |of, _| of == Transport::Udp)),
-            ("ipv4".to_owned(), without_sockets(&text, |_, of| of == Some(Family::Ipv4))),
-            ("ipv6".to_owned(), without_sockets(&text, |_, of| of == Some(Family::Ipv6))),
+            ("processes", without_processes(&text)),
+            ("headers", lines(&text, |_, line| !is_header(line))),
+            ("the first header", lines(&text, |number, line| number > 1 || !is_header(line))),
         ];
+        let read = read_all(&text);
         // Where a command is known, rows that are gone are rows that were not there.
-        let commanded =
-            read_all(&text).iter().any(|capture| capture.snapshot.origin.command.is_some());
+        let commanded = read.iter().any(|capture| capture.snapshot.origin.command.is_some());
         // Elsewhere rows of other states, headings or empty lists still tell that a table was asked for: a
         // file of /proc/net is whole without a row, see [`without_a_file`].
-        let by_rows = read_all(&text)
+        let by_rows = read
             .iter()
             .all(|capture| matches!(capture.snapshot.origin.format.as_str(), "ss" | "netstat"));
-        if commanded || name.contains("weird") || !by_rows {
-            less.drain(3..);
+        if by_rows && !commanded && !name.contains("weird") {
+            less.extend([
+                ("tcp", without_sockets(&text, |of, _| of == Transport::Tcp)),
+                ("udp", without_sockets(&text, |of, _| of == Transport::Udp)),
+                ("ipv4", without_sockets(&text, |_, of| of == Some(Family::Ipv4))),
+                ("ipv6", without_sockets(&text, |_, of| of == Some(Family::Ipv6))),
+            ]);
         }
-        let cuts = (1..text.len()).step_by(1 + text.len() / 12).chain(line_cuts(&text));
-        for cut in cuts.filter(|&cut| text.is_char_boundary(cut) && !text[..cut].ends_with('\n')) {
-            less.push((format!("what follows byte {cut}"), text[..cut].to_owned()));
-        }
-        for (what, less) in less {
-            if let Err(why) = compare_all(&policies, &text, &less) {
-                wrong.push(format!("{name} without {what}: {why}"));
-            }
-        }
-    }
+        let rows = less.iter().filter_map(|(what, less)| wrong(what, less));
+        // Half a dozen captures of a hundred kilobytes and more hold the same rows over and over: they are
+        // cut in few places, or they alone would take as long as all others.
+        let (by_size, by_line) = if text.len() < 1 << 16 { (12, 12) } else { (1, 2) };
+        let cuts = (1..text.len()).step_by(1 + text.len() / by_size);
+        let cuts = cuts.chain(line_cuts(&text, by_line));
+        let cuts = cuts.filter(|&cut| text.is_char_boundary(cut) && !text[..cut].ends_with('\n'));
+        let ends = cuts.filter_map(|cut| wrong(&format!("what follows byte {cut}"), &text[..cut]));
+        rows.chain(ends).collect::<Vec<_>>()
+    });
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Just before the end of some lines, which leaves a row that looks whole.
-fn line_cuts(text: &str) -> impl Iterator<Item = usize> + '_ {
-    let step = 1 + text.lines().count() / 12;
+fn line_cuts(text: &str, count: usize) -> impl Iterator<Item = usize> + '_ {
+    let step = 1 + text.lines().count() / count;
     text.match_indices('\n').step_by(step).map(|(at, _)| at)
 }
 
@@ -411,8 +431,9 @@ proptest! {
             if !text[..cut].ends_with('\n') {
                 less.push(("an end", text[..cut].to_owned()));
             }
+            let whole = Whole::new(&policies, &text);
             for (what, less) in less {
-                if let Err(why) = compare_all(&policies, &text, &less) {
+                if let Err(why) = whole.says_as_much_as(&less) {
                     prop_assert!(false, "without {}: {}\n{}\n{}\n{}", what, why, text, less, written.toml());
                 }
             }
@@ -440,8 +461,9 @@ proptest! {
             less.push(("udp", without_sockets(&text, |of, _| of == Transport::Udp)));
             less.push(("ipv6", without_sockets(&text, |_, of| of == Some(Family::Ipv6))));
         }
+        let whole = Whole::new(&policies, &text);
         for (what, less) in less {
-            if let Err(why) = compare_all(&policies, &text, &less) {
+            if let Err(why) = whole.says_as_much_as(&less) {
                 prop_assert!(false, "{} without {}: {}\n{}", name, what, why, written.toml());
             }
         }
