@@ -29,7 +29,9 @@ use self::row::{Host, Row, field};
 use self::scope::{Asked, Evidence};
 use super::{CaptureFormat, IssueKind, Line, LineRange, Transcript, netstat_bsd};
 use crate::services;
-use crate::snapshot::{Address, At, Details, Family, NameKind, Owner, Port, Socket, Transport};
+use crate::snapshot::{
+    Address, At, Details, Family, NameKind, Owner, Port, Socket, Text, Transport,
+};
 use crate::source::SourceFile;
 use crate::truth::Missing;
 
@@ -106,6 +108,7 @@ impl CaptureFormat for Netstat {
             place: Place::Outside,
             heading: None,
             ignored: None,
+            below: None,
             name: None,
             sctp: None,
         }
@@ -124,9 +127,13 @@ struct Columns {
     timer: bool,
 }
 
-/// The first two words of the header, translated ones too. Source: net-tools po/*.po.
+/// The first two words of the header, translated ones too. Source: net-tools po/*.po; the Spanish and
+/// Italian ones are those of Ubuntu's language packs, which net-tools itself does not have.
 const HEADERS: &[(&str, &str)] = &[
     ("Proto", "Recv-Q"),
+    ("Proto", "Recib"),
+    ("Protocolo", "Recv-Q"),
+    ("Proto", "CodaRic"),
     ("Proto", "P\u{159}\u{ed}ch-F"),
     ("Proto", "VvJrk"),
     ("Proto", "\u{53d7}\u{4fe1}-Q"),
@@ -139,11 +146,18 @@ const NET_TOOLS_NAME: usize = 19;
 const BUSYBOX_NAME: usize = 20;
 const TOYBOX_NAME: usize = 256;
 
+/// What is said of a line of a table that is no row.
+const UNREAD: &str = "this line of netstat's table cannot be read";
+
 /// The width of the address columns without `-W`: 22 and the colon.
 const ADDRESS_WIDTH: usize = 23;
 
 /// Reads a header; `None` where the line is none of Linux.
 fn columns(line: &str) -> Option<Columns> {
+    // Pages that are copied have no-break spaces for runs of blanks.
+    if line.contains('\u{A0}') {
+        return columns(&line.replace('\u{A0}', " "));
+    }
     let line = line.trim();
     let (first, rest) = line.split_once([' ', '\t'])?;
     let second = rest.split_ascii_whitespace().next()?;
@@ -258,6 +272,8 @@ fn is_notice(line: &str) -> bool {
         "(Ingen information",
         "(Alla processer",
         "visas inte",
+        "(No todos los procesos",
+        "no se mostrar\u{e1}n",
         "(\u{10d8}\u{10dc}\u{10e4}",
         "(\u{10e7}\u{10d5}\u{10d4}\u{10da}\u{10d0}",
         "\u{10dc}\u{10d0}\u{10e9}\u{10d5}\u{10d4}\u{10dc}\u{10d4}\u{10d1}\u{10d8}",
@@ -328,6 +344,9 @@ struct Reader<'a> {
     heading: Option<Heading>,
     /// A run of lines that belong to nothing.
     ignored: Option<Range<usize>>,
+    /// A run of lines behind the rows so far that are no part of any: what somebody wrote below the
+    /// table, unless rows follow.
+    below: Option<Range<usize>>,
     name: Option<Name>,
     /// The SCTP row above, with its first socket: further addresses of it may follow.
     sctp: Option<(Row, Option<usize>)>,
@@ -391,6 +410,9 @@ impl Reader<'_> {
     fn end_table(&mut self) {
         self.name = None;
         self.sctp = None;
+        if let Some(run) = self.below.take() {
+            self.transcript.issue(IssueKind::Ignored, run, "this is no part of netstat's output");
+        }
         let Some(table) = self.table.take() else { return };
         if table.again {
             self.look_again(&table);
@@ -531,6 +553,11 @@ impl Reader<'_> {
             );
             return;
         }
+        if let Some(run) = self.below.take() {
+            // The table goes on, so they were rows of it or something is missing there.
+            self.spoil(Missing::RowUnread);
+            self.transcript.issue(IssueKind::RowUnread, run, UNREAD);
+        }
         let transport = row.transport;
         let tail = row::tail(self.bytes(), row, line.end);
         let listens = self.listens(row, &tail);
@@ -551,6 +578,11 @@ impl Reader<'_> {
         }
         let columns = table.columns;
         let header = table.evidence.header;
+        let state = tail.state.clone().and_then(|state| self.bytes().get(state));
+        if state.is_some_and(|state| memchr::memchr(b':', state).is_some()) {
+            self.unread(line, "an endpoint stands where the state does");
+            return;
+        }
         if self.is_joined(row, &tail, columns, line) {
             self.unread(line, "two rows stand on this line");
             return;
@@ -633,8 +665,15 @@ impl Reader<'_> {
                     && row::is_wildcard(slice(&row.peer))
                     && !matches!(state, b"CLOSE" | b"CLOSED" | b"ESTABLISHED")
             }
+            // What is no address is a wildcard that somebody made unreadable, unless the state says
+            // that the socket has a peer: 1 is `ESTABLISHED` of raw sockets.
             Transport::Udp | Transport::Udplite | Transport::Raw | Transport::Dccp => {
-                row.peerless && row::is_wildcard(slice(&row.peer))
+                let peer = slice(&row.peer);
+                let unread = || row::host(self.source.slice(row.peer.clone())) == Host::Other;
+                row.peerless
+                    && (row::is_wildcard(peer)
+                        || matches!((row.transport, state), (Transport::Raw, b"7") | (_, b""))
+                            && unread())
             }
         }
     }
@@ -685,7 +724,7 @@ impl Reader<'_> {
         };
         let cut = used >= most || !line.terminated;
         held.owner = Some(Owner {
-            name: (!name.is_empty()).then(|| self.transcript.builder().text(At::new(name.clone()))),
+            name: (!name.is_empty()).then(|| self.text(name.clone())),
             pid: number(bytes, &(start..start + digits)).and_then(|pid| u32::try_from(pid).ok()),
             fd: None,
             kind: if cut { NameKind::ArgvCut } else { NameKind::Argv },
@@ -693,6 +732,16 @@ impl Reader<'_> {
             at: At::new(name),
         });
         held
+    }
+
+    /// A text of the source, with plain blanks for no-break spaces.
+    fn text(&mut self, at: Range<usize>) -> Text {
+        let source = self.source;
+        let builder = self.transcript.builder();
+        match source.slice(at.clone()) {
+            text if text.contains('\u{A0}') => builder.pooled(&text.replace('\u{A0}', " ")),
+            _ => builder.text(At::new(at)),
+        }
     }
 
     /// User and inode of `-e`.
@@ -716,9 +765,7 @@ impl Reader<'_> {
             false => None,
         };
         let mut end = timer.unwrap_or(end);
-        let trim = |end: usize| {
-            start + bytes.get(start..end).map_or(0, |text| text.trim_ascii_end().len())
-        };
+        let trim = |end: usize| start + row::trimmed(bytes, start..end).len();
         end = trim(end);
         if columns.context {
             // A context has no blanks, or is `-`; both stand behind the owner.
@@ -848,7 +895,7 @@ impl Reader<'_> {
             self.heading = None;
             return true;
         }
-        if self.address_below(line) || self.owner_below(line) {
+        if self.header_below(line) || self.address_below(line) || self.owner_below(line) {
             return true;
         }
         if self.transcript.ends_table(line) {
@@ -902,6 +949,38 @@ impl Reader<'_> {
         if !line.terminated {
             self.spoil(Missing::CutOff);
         }
+    }
+
+    /// The last columns of the header above, which a terminal of 80 columns put into a line of their own.
+    fn header_below(&mut self, line: LineRange) -> bool {
+        const WORDS: &[&str] = &[
+            "User",
+            "Inode",
+            "PID/Program",
+            "Program",
+            "name",
+            "Name",
+            "Timer",
+            "Security",
+            "Context",
+        ];
+        let rest = self.source.slice(line.start..line.end);
+        let fits = |table: &Table| {
+            table.evidence.header
+                && table.columns == Columns::default()
+                && table.evidence.rows == Default::default()
+        };
+        if !self.table.as_ref().is_some_and(fits)
+            || !rest.split_whitespace().all(|word| WORDS.contains(&word))
+            || rest.trim().is_empty()
+        {
+            return false;
+        }
+        let Some(whole) = columns(&format!("Proto Recv-Q {rest}")) else { return false };
+        let table = self.table();
+        table.columns = whole;
+        table.evidence.owners = whole.owner.is_some();
+        true
     }
 
     /// A further address of the SCTP endpoint above, indented by 20 (`sctp_eps_do_one`).
@@ -1040,7 +1119,14 @@ impl Reader<'_> {
                 } else {
                     // What follows is no part of the name above it.
                     self.name = None;
-                    self.unread(line, "this line of netstat's table cannot be read");
+                    self.sctp = None;
+                    if row::resembles(trimmed) {
+                        self.unread(line, UNREAD);
+                    } else {
+                        let place = self.content(line);
+                        let start = self.below.as_ref().map_or(place.start, |run| run.start);
+                        self.below = Some(start..place.end);
+                    }
                 }
             }
         }

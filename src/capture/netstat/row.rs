@@ -37,12 +37,34 @@ pub(super) fn field(bytes: &[u8], at: usize, end: usize) -> Option<Range<usize>>
     while line.get(skip..skip + 8) == Some(b"        ") {
         skip += 8;
     }
-    let word = line.get(skip..)?;
-    let blanks = word.iter().position(|&byte| !is_blank(byte))?;
-    let start = at + skip + blanks;
-    let word = word.get(blanks..)?;
-    let len = word.iter().position(|&byte| is_blank(byte)).unwrap_or(word.len());
+    let mut word = line.get(skip..)?;
+    loop {
+        let blanks = word.iter().position(|&byte| !is_blank(byte))?;
+        word = word.get(blanks..)?;
+        match word.strip_prefix(NO_BREAK) {
+            Some(behind) => word = behind,
+            None => break,
+        }
+    }
+    let start = end - word.len();
+    let ends = |(at, &byte): (usize, &u8)| {
+        is_blank(byte) || byte == 0xC2 && word.get(at + 1) == Some(&0xA0)
+    };
+    let len = word.iter().enumerate().position(ends).unwrap_or(word.len());
     Some(start..start + len)
+}
+
+/// U+00A0, which stands for blanks in copied pages; no other character has its first byte and its
+/// second one.
+const NO_BREAK: &[u8] = &[0xC2, 0xA0];
+
+/// What is left of `bytes[range]` without the blanks at its end.
+pub(super) fn trimmed(bytes: &[u8], range: Range<usize>) -> &[u8] {
+    let mut text = bytes.get(range).unwrap_or_default().trim_ascii_end();
+    while let Some(shorter) = text.strip_suffix(NO_BREAK) {
+        text = shorter.trim_ascii_end();
+    }
+    text
 }
 
 pub(super) fn is_blank(byte: u8) -> bool {
@@ -137,6 +159,36 @@ fn is_port(text: &[u8]) -> bool {
         }),
         _ => false,
     }
+}
+
+/// Whether a line may be a row or a piece of one, whatever stands between its columns: it begins with a
+/// transport, or holds an endpoint, a state, an owner, or numbers alone.
+pub(super) fn resembles(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let edge =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'*' | b'\\' | b']' | b':' | b'x');
+    let endpoint = memchr::memchr_iter(b':', bytes).any(|at| {
+        at > 0
+            && bytes.get(at - 1).is_some_and(edge)
+            && bytes.get(at + 1).is_some_and(|byte| edge(byte) || *byte == b'/')
+            || bytes
+                .get(at + 1..)
+                .is_some_and(|behind| behind.starts_with(b"*") || behind.starts_with(b"\\*"))
+    });
+    let word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_digit()) && is_owner(word.as_bytes())
+            || transport(word.as_bytes()).is_some()
+    };
+    let start = text.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).as_bytes();
+    let begun = [&b"tcp"[..], b"udp", b"raw", b"sctp"]
+        .iter()
+        .any(|name| start.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name)));
+    let alone = text.split_whitespace().all(|word| word == "-" || is_number(word.as_bytes()));
+    endpoint
+        || begun
+        || alone
+        || memchr::memmem::find(bytes, b"LISTEN").is_some()
+        || text.split(|c: char| c.is_whitespace() || c.is_control()).any(word)
 }
 
 /// What is printed for an address.

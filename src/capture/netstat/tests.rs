@@ -332,6 +332,138 @@ fn headers_and_headings_are_read_in_every_language() {
 }
 
 #[test]
+fn a_header_of_a_language_pack_is_one() {
+    let rows = "tcp        0      0 127.0.0.1:3306          0.0.0.0:*               ESCUCHAR    -                   apagado (0.00/0/0)\n\
+                tcp6       0      0 :::80                   :::*                    ESCUCHAR    -                   apagado (0.00/0/0)\n";
+    for header in [
+        "Conexiones activas de Internet (solo servidores)\nProto  Recib Enviad Direcci\u{f3}n local         Direcci\u{f3}n remota       Estado       PID/Program name     Temporizador\n",
+        "Conexiones activas de Internet (solo servidores)\nProtocolo Recv-Q Send-Q Direcci\u{f3}n Local Direcci\u{f3}n Externa Estado       PID/Program name Temporizador\n",
+        "Connessioni Internet attive (server e stabiliti)\nProto CodaRic CodaInv Indirizzo locale        Indirizzo remoto       Stato       PID/Program name     Timer\n",
+    ] {
+        let read = capture(&format!("$ netstat -ltnpo\n{header}{rows}"));
+        assert_eq!(
+            sockets(&read),
+            ["tcp 127.0.0.1:3306 owner-hidden", "tcp [::]:80 owner-hidden"],
+            "{header}"
+        );
+        assert_eq!(coverage(&read), "tcp4P6P", "{header}");
+        assert_eq!(issues(&read), []);
+    }
+}
+
+#[test]
+fn blanks_of_copied_pages_are_blanks() {
+    let rows = "tcp        0      0 127.0.0.1:5432          0.0.0.0:*               LISTEN      351/postgres        \n\
+                tcp6       0      0 :::22                   :::*                    LISTEN      703/sshd: /usr/sbin \n\
+                udp        0      0 0.0.0.0:68              0.0.0.0:*                           12/dhclient         \n";
+    let plain = capture(&format!("{HEADER}{rows}"));
+    for text in [
+        format!("{HEADER}{rows}").replace(' ', "\u{A0}"),
+        format!("{HEADER}{rows}").replace("  ", " \u{A0}"),
+        format!("{HEADER}{rows}").replace("  ", "\u{A0} "),
+    ] {
+        let read = capture(&text);
+        assert_eq!(sockets(&read), sockets(&plain), "{text}");
+        assert_eq!((coverage(&read), issues(&read)), (coverage(&plain), vec![]), "{text}");
+    }
+}
+
+#[test]
+fn what_is_written_below_a_table_is_no_row_of_it() {
+    let row = "tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN      351/sshd            \n";
+    for below in
+        ["</pre>\n", "{noformat}\n", "[/code]\n", "\nAny idea?\n-- \nBob\n", "</details>\n"]
+    {
+        let read = capture(&format!("{HEADER}{row}{below}"));
+        assert_eq!(coverage(&read), "tcp4p", "{below}");
+        assert!(
+            issues(&read).iter().all(|(kind, _)| *kind == IssueKind::Ignored),
+            "{below} {:?}",
+            issues(&read)
+        );
+        // Where the table goes on, nobody wrote below it.
+        let read = capture(&format!("{HEADER}{row}{below}{row}"));
+        assert_eq!(coverage(&read), "", "{below}");
+        assert!(issues(&read).iter().any(|(kind, _)| *kind == IssueKind::RowUnread), "{below}");
+    }
+    for piece in [
+        "LISTEN\n",
+        "0.0.0.0:* LISTEN\n",
+        "tcp6\n",
+        "0 0\n",
+        "-\n",
+        "1234/java x\n",
+        "** 10.0.0.1:80 **\n",
+        "tcp,0,0,0.0.0.0:80,0.0.0.0:*,LISTEN,351/sshd\n",
+        "tcp|0|0|0.0.0.0:80|0.0.0.0:*|LISTEN|351/sshd\n",
+        "TCP 0 0 any 80\n",
+        "x.x.x.x:80 y\n",
+    ] {
+        let read = capture(&format!("{HEADER}{row}\n{piece}"));
+        assert_eq!(coverage(&read), "", "{piece}");
+        assert!(issues(&read).iter().any(|(kind, _)| *kind == IssueKind::RowUnread), "{piece}");
+    }
+}
+
+#[test]
+fn a_header_that_a_narrow_terminal_broke_is_put_together() {
+    let read = capture(
+        "$ netstat -ltnp\n\
+         Active Internet connections (only servers)\n\
+         Proto Recv-Q Send-Q Local Address           Foreign Address         State       \n\
+         PID/Program name    \n\
+         tcp        0      0 127.0.0.1:5432          0.0.0.0:*               LISTEN      \n\
+         351/postgres        \n\
+         tcp6       0      0 :::22                   :::*                    LISTEN      \n\
+         703/sshd            \n",
+    );
+    assert_eq!(
+        sockets(&read),
+        [
+            "tcp 127.0.0.1:5432 351/\"postgres\" others-not-shown",
+            "tcp [::]:22 703/\"sshd\" others-not-shown"
+        ]
+    );
+    assert_eq!((coverage(&read), issues(&read)), ("tcp4P6P".to_owned(), vec![]));
+}
+
+#[test]
+fn a_peer_that_cannot_be_read_is_none() {
+    let udp = |peer: &str, state: &str| {
+        let text = format!(
+            "$ netstat -uan\n\
+             Active Internet connections (servers and established)\n\
+             Proto Recv-Q Send-Q Local Address           Foreign Address         State\n\
+             udp        0      0 0.0.0.0:5353            {peer:23} {state}\n"
+        );
+        sockets(&capture(&text)).len()
+    };
+    for peer in ["x.x.x.x:*", "0,0,0,0:*", "\u{200B}0.0.0.0:*", "<redacted>:*", "0[.]0[.]0[.]0:*"] {
+        assert_eq!(udp(peer, ""), 1, "{peer}");
+    }
+    for (peer, state) in [
+        ("10.0.0.9:*", ""),
+        ("10.0.0.9:*", "ESTABLISHED"),
+        ("dns.example:*", "ESTABLISHED"),
+        ("dns.example:53", "ESTABLISHED"),
+    ] {
+        assert_eq!(udp(peer, state), 0, "{peer}");
+    }
+}
+
+#[test]
+fn a_third_endpoint_is_not_taken_for_the_state() {
+    let read = capture(
+        "$ netstat -ltn\n\
+         Active Internet connections (only servers)\n\
+         Proto Recv-Q Send-Q Local Address           Foreign Address         State\n\
+         tcp6       0      0 :::6379 :::6379                 :::*                    LISTEN\n",
+    );
+    assert_eq!(sockets(&read), <[&str; 0]>::default());
+    assert_eq!((coverage(&read), issues(&read)), (String::new(), vec![(IssueKind::RowUnread, 4)]));
+}
+
+#[test]
 fn a_command_says_what_is_covered() {
     let rows =
         "tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN      -\n";

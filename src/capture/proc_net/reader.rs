@@ -35,6 +35,7 @@ pub(super) fn read(transcript: &mut Transcript) {
         other_file: false,
         table: None,
         quiet: false,
+        below: None,
         listeners: Vec::new(),
         votes: Votes::default(),
         transcript,
@@ -56,6 +57,9 @@ enum Told {
     Inferred,
     Not,
 }
+
+/// What is said of a line of a table that is no row.
+const UNREAD: &str = "this line of /proc/net cannot be read";
 
 /// The table that is being read.
 #[derive(Debug)]
@@ -109,6 +113,9 @@ struct Reader<'a> {
     table: Option<Table>,
     /// In output of another kind.
     quiet: bool,
+    /// A run of lines behind the rows so far that are no part of any: what somebody wrote below the
+    /// table, unless rows follow.
+    below: Option<Range<usize>>,
     listeners: Vec<Listener>,
     votes: Votes,
 }
@@ -135,8 +142,7 @@ impl Reader<'_> {
             self.by_mark = true;
         }
         if let Some(header) = row::header(text) {
-            self.header(header);
-            return Some(line.next);
+            return Some(self.header(header, text, line));
         }
         if self.table.as_ref().is_some_and(|table| table.header == Some(Header::Other))
             || self.other_file
@@ -218,14 +224,25 @@ impl Reader<'_> {
         });
     }
 
-    fn header(&mut self, header: Header) {
-        self.begin(Some(header));
+    /// Begins a table at its header; the next line to read, behind the end of the header where a screen
+    /// of 80 columns broke it.
+    fn header(&mut self, header: Header, text: &str, line: LineRange) -> usize {
+        let below = self.transcript.line_at(line.next);
+        let rest = self.source.slice(below.start..below.end);
+        let broken = matches!(header, Header::Inet { .. }) && row::is_header_rest(rest);
+        let whole = broken.then(|| row::header(&format!("{text}{rest}"))).flatten();
+        self.begin(Some(whole.unwrap_or(header)));
         if header == Header::Other {
             self.named = None;
         }
+        if whole.is_some() { below.next } else { line.next }
     }
 
     fn end_table(&mut self) {
+        if let Some(run) = self.below.take() {
+            let message = "this is no part of a table of /proc/net";
+            self.transcript.issue(IssueKind::Ignored, run, message);
+        }
         let Some(table) = self.table.take() else { return };
         if table.header == Some(Header::Other) {
             return;
@@ -275,6 +292,10 @@ impl Reader<'_> {
         });
         if changed {
             self.begin(None);
+        }
+        if let Some(run) = self.below.take() {
+            // The table goes on, so they were rows of it or something is missing there.
+            self.unread(run, UNREAD);
         }
         let mut next = line.next;
         let mut end = line.end;
@@ -350,6 +371,9 @@ impl Reader<'_> {
     }
 
     fn endpoint(&mut self, endpoint: &Endpoint, from: usize, line: LineRange) {
+        if let Some(run) = self.below.take() {
+            self.unread(run, UNREAD);
+        }
         if endpoint.state != LISTEN {
             return;
         }
@@ -430,8 +454,12 @@ impl Reader<'_> {
                         let place = line.start..line.end;
                         self.transcript.issue(IssueKind::CutOff, place, "the last row is cut off");
                     }
+                    (Some(_), true) if row::resembles(text) => {
+                        self.unread(line.start..line.end, UNREAD);
+                    }
                     (Some(_), true) => {
-                        self.unread(line.start..line.end, "this line of /proc/net cannot be read");
+                        let start = self.below.as_ref().map_or(line.start, |run| run.start);
+                        self.below = Some(start..line.end);
                     }
                     (None, _) if ours => {
                         self.unread(line.start..line.end, "this row of /proc/net cannot be read");

@@ -38,6 +38,29 @@ pub(super) fn header(line: &str) -> Option<Header> {
     })
 }
 
+/// Whether a line is the end of a header that a screen of 80 columns broke.
+pub(super) fn is_header_rest(line: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "st", "tx_queue", "rx_queue", "tr", "tm->when", "retrnsmt", "uid", "timeout", "inode",
+        "ref", "pointer", "drops",
+    ];
+    let mut words = line.split_ascii_whitespace();
+    let broken = |first: &str| WORDS.iter().any(|word| word.ends_with(first));
+    words.next().is_some_and(broken) && words.all(|word| WORDS.contains(&word))
+}
+
+/// Whether a line that is no row holds something of one: hexadecimal digits as addresses have them, or
+/// numbers alone.
+pub(super) fn resembles(line: &str) -> bool {
+    let hex = |c: char| c.is_ascii_hexdigit();
+    let long = line.split(|c: char| !hex(c)).any(|run| {
+        run.len() >= 8 || run.len() >= 4 && run.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let numbers =
+        line.contains(hex) && line.chars().all(|c| hex(c) || matches!(c, ' ' | '\t' | ':' | '-'));
+    long || numbers || line.trim_start().starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// A row of internet sockets, as ranges of its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {

@@ -184,12 +184,25 @@ fn rows_that_cannot_be_read_take_coverage() {
     for (text, kind) in [
         (format!("{TCP}{good}   1: 0100007F:0017 00000000:0000 0A\n{good}"), IssueKind::RowUnread),
         (format!("{TCP}{good}   1: 0100007F:ZZZZ 00000000:0000 0A\n"), IssueKind::RowUnread),
-        (format!("{TCP}{good}what is this\n"), IssueKind::RowUnread),
+        (format!("{TCP}{good}what is this\n{good}"), IssueKind::RowUnread),
+        (format!("{TCP}{good}what is 0100007F\n"), IssueKind::RowUnread),
+        (format!("{TCP}{good}0 0 22173 1\n"), IssueKind::RowUnread),
+        (format!("{TCP}{good}1| 0100007F:0017| 00000000:0000\n"), IssueKind::RowUnread),
         (cut, IssueKind::CutOff),
     ] {
         let capture = read(&text);
         assert_eq!(kinds(&capture), [kind], "{text}");
         assert!(capture.snapshot.coverage.is_absent(), "{text}");
+    }
+}
+
+#[test]
+fn what_is_written_below_a_table_is_no_row_of_it() {
+    let good = row4("0100007F:0016", ANY, "0A");
+    for below in ["what is this\n", "</pre>\n", "\nAny idea?\n-- \nBob\n"] {
+        let capture = read(&format!("{TCP}{good}{below}"));
+        assert_eq!(kinds(&capture), [IssueKind::Ignored], "{below}");
+        assert!(!capture.snapshot.coverage.is_absent(), "{below}");
     }
 }
 
@@ -210,11 +223,14 @@ fn screens_of_80_columns() {
         })
     };
     let row = row4("0100007F:0016", ANY, "0A");
-    let capture = read(&format!("{TCP}{}", broken(&format!("{row}{row}"))));
-    assert_eq!(sockets(&capture), ["tcp 127.0.0.1:22", "tcp 127.0.0.1:22"]);
-    assert_eq!(kinds(&capture), []);
-    let details = capture.snapshot.details(&capture.snapshot.sockets()[0]);
-    assert_eq!(details.inode, Some(5_022_173));
+    let table = format!("{row}{row}");
+    for text in [format!("{TCP}{}", broken(&table)), broken(&format!("{TCP}{table}"))] {
+        let capture = read(&text);
+        assert_eq!(sockets(&capture), ["tcp 127.0.0.1:22", "tcp 127.0.0.1:22"]);
+        assert_eq!(kinds(&capture), []);
+        let details = capture.snapshot.details(&capture.snapshot.sockets()[0]);
+        assert_eq!(details.inode, Some(5_022_173));
+    }
 }
 
 #[test]

@@ -1064,7 +1064,6 @@ fn verdict(row: &Row, text: &str, table: &mut Table, signs: Signs, decided: bool
         (Some(netid @ (Netid::Tcp | Netid::Sctp | Netid::Dccp)), Some(State::Listen)) => {
             known(transport_of(netid))
         }
-        (Some(Netid::Udp), Some(State::Unconn)) if !free => Verdict::Skip,
         (Some(Netid::Udp), Some(State::Unconn)) if port == "udp" => known(Transport::Raw),
         (Some(netid @ (Netid::Udp | Netid::Raw | Netid::Icmp6)), Some(State::Unconn)) => {
             known(transport_of(netid))
@@ -1092,7 +1091,8 @@ fn verdict(row: &Row, text: &str, table: &mut Table, signs: Signs, decided: bool
             false => Verdict::Skip,
         },
         (None, state) => {
-            if !free && state != Some(State::Listen) {
+            // Whatever stands for the peer, the state says that there is none.
+            if !free && state.is_none() {
                 return Verdict::Skip;
             }
             if let Some(((transport, mptcp), asked)) = only {

@@ -387,8 +387,10 @@ fn behind(text: &str, from: usize, mut row: Row) -> Shape {
                 }
             }
         }
-        // The inode and the peer of a unix row whose path made this row, or what is no text of ss.
-        if value == "*" || is_number(value) || value.contains('"') {
+        // The inode and the peer of a unix row whose path made this row, a third endpoint, or what is no
+        // text of ss.
+        let third = value.ends_with(":*") && endpoint(value, range.start).is_some();
+        if value == "*" || is_number(value) || value.contains('"') || third {
             return Shape::Forged;
         }
         extra(value, range.clone(), &mut row.extras);
@@ -441,6 +443,14 @@ pub(super) fn is_extra(line: &str) -> bool {
 pub(super) fn endpoint(word: &str, start: usize) -> Option<Endpoint> {
     let colon = word.rfind(':')?;
     let (text, port) = (word.get(..colon)?, word.get(colon + 1..)?);
+    // Markdown puts a backslash before the star.
+    if let Some(rest) = text.strip_prefix('\\').filter(|rest| rest.starts_with('*')) {
+        return endpoint(word.get(1..)?, start + 1).filter(|_| !rest.is_empty());
+    }
+    let (port, escaped) = match port {
+        "\\*" => ("*", 1),
+        port => (port, 0),
+    };
     if !is_port(port) {
         return None;
     }
@@ -474,7 +484,7 @@ pub(super) fn endpoint(word: &str, start: usize) -> Option<Endpoint> {
         host,
         host_at: start..start + len,
         zone,
-        port: start + colon + 1..start + word.len(),
+        port: start + colon + 1 + escaped..start + word.len(),
     })
 }
 

@@ -111,10 +111,10 @@ impl Signs {
     #[must_use]
     pub(super) fn of_row(text: &str, row: &Row) -> Self {
         let peer = match text.get(row.peer.host_at.start..row.peer.port.end) {
-            Some("0.0.0.0:*") => Peer::Zero,
-            Some("*:*") => Peer::Star,
-            Some("[::]:*") => Peer::Bracketed,
-            Some(":::*") => Peer::Bare,
+            Some("0.0.0.0:*" | "0.0.0.0:\\*") => Peer::Zero,
+            Some("*:*" | "*:\\*") => Peer::Star,
+            Some("[::]:*" | "[::]:\\*") => Peer::Bracketed,
+            Some(":::*" | ":::\\*") => Peer::Bare,
             _ => Peer::Other,
         };
         let mut signs = Self::of_addresses(row.local.host, peer, row.local.zone.is_some());

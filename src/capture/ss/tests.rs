@@ -405,6 +405,48 @@ fn forged_rows_are_no_sockets() {
 }
 
 #[test]
+fn stars_that_markdown_escapes_are_stars() {
+    let read = capture(
+        "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port\n\
+         udp   UNCONN 0      0      127.0.0.1:323      0.0.0.0:\\*\n\
+         tcp   LISTEN 0      128    \\*:9100             \\*:\\*\n\
+         tcp   LISTEN 0      128    \\*%eth0:9101        \\*:\\*\n",
+    );
+    let shown: Vec<String> =
+        read.snapshot.sockets().iter().map(|socket| show(&read.snapshot, socket)).collect();
+    assert_eq!(
+        shown,
+        [
+            "udp 127.0.0.1:323 owner-not-shown",
+            "tcp *:9100 dual owner-not-shown",
+            "tcp *%eth0:9101 dual owner-not-shown"
+        ]
+    );
+    assert_eq!(read.issues, []);
+}
+
+#[test]
+fn an_unconnected_socket_has_no_peer_whatever_stands_there() {
+    for (head, row) in [
+        (HEAD, "udp UNCONN 0 0 10.0.0.1:68 x.x.x.x:xx\n"),
+        (HEAD, "udp UNCONN 0 0 10.0.0.1:68 10.0.0.1:68\n"),
+        (
+            "State Recv-Q Send-Q Local Address:Port Peer Address:Port\n",
+            "UNCONN 0 0 10.0.0.1:68 10.0.0.1:68\n",
+        ),
+    ] {
+        let read = capture_with(&format!("{head}{row}"), Some("ss -uln"));
+        assert_eq!(read.snapshot.sockets().len(), 1, "{row}");
+    }
+    // A third endpoint is none of ss: which two are those of the socket is not known.
+    let text = format!("{HEAD}udp UNCONN 0 0 10.0.0.1:68 10.0.0.1:68 0.0.0.0:*\n");
+    let read = capture_with(&text, Some("ss -tuln"));
+    assert!(read.issues.iter().any(|issue| issue.kind == IssueKind::RowUnread));
+    let cell = read.snapshot.coverage.get(Transport::Udp, Family::Ipv4);
+    assert!(matches!(cell, Cell::Absent(_)), "{cell:?}");
+}
+
+#[test]
 fn what_cannot_be_read_spoils() {
     use IssueKind::{CutOff, Ignored, RowUnread};
     let row = "tcp LISTEN 0 1 0.0.0.0:22 0.0.0.0:*\ntcp LISTEN 0 1 [::]:22 [::]:*\n";

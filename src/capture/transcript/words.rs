@@ -7,8 +7,9 @@ use crate::capture::command::{self, Invocation};
 pub(super) fn common_prefix(text: &str) -> &str {
     let lines = || text.lines().filter(|line| !line.trim().is_empty()).take(200);
     let Some(first) = lines().next() else { return "" };
-    let candidate = if let Some(rest) = first.strip_prefix('>') {
-        let quotes = 1 + rest.len() - rest.trim_start_matches(['>', ' ']).len();
+    let candidate = if let Some(rest) = first.trim_start_matches([' ', '\t']).strip_prefix('>') {
+        // A quote stands behind blanks where it is in a list.
+        let quotes = first.len() - rest.trim_start_matches(['>', ' ']).len();
         first.get(..quotes).unwrap_or_default()
     } else {
         let end = first.find([' ', '\t']).unwrap_or(first.len());
@@ -222,6 +223,9 @@ mod tests {
     fn prefixes() {
         assert_eq!(common_prefix("node7: a\nnode7: b\n"), "node7: ");
         assert_eq!(common_prefix("> a\n> b\n>\n"), "> ");
+        assert_eq!(common_prefix("    > a\n    >  b\n    >\n"), "    > ");
+        assert_eq!(common_prefix("\t>> a\n\t>> b\n"), "\t>> ");
+        assert_eq!(common_prefix("    > a\n  > b\n"), "");
         assert_eq!(common_prefix("node7: a\nb\n"), "");
         assert_eq!(common_prefix("tcp a\ntcp b\n"), "");
         assert_eq!(host_of_prefix("node7: "), Some("node7"));
