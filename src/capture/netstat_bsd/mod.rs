@@ -15,7 +15,8 @@
 //! netstat.tproj/inet.c; OpenBSD and NetBSD usr.bin/netstat/inet.c.
 //!
 //! `tcp46` is a socket for both families. Where IPv4 sockets are called `tcp4`, a `tcp6` wildcard
-//! takes IPv6 only: the kernel's flags say so (`inp_vflag`). OpenBSD and NetBSD print none of that.
+//! takes IPv6 only: the kernel's flags say so (`inp_vflag`). OpenBSD and NetBSD print none of that. A plain
+//! `tcp` beside `tcp4`, as AIX prints it, may take either.
 //!
 //! Raw sockets stand in the table for the protocols that netstat knows, so they prove presence only.
 
@@ -24,7 +25,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use self::header::{Columns, Heading, Owners};
@@ -37,7 +38,7 @@ use crate::snapshot::{
 };
 use crate::truth::Missing;
 
-pub(super) use self::header::is_netbsd;
+pub(super) use self::header::{is_kernel, is_narrow};
 
 /// The reader of the BSDs' netstat.
 #[derive(Debug)]
@@ -193,6 +194,8 @@ struct Reader {
     wide: bool,
     /// Sockets whose address or port may be cut.
     cut: Vec<usize>,
+    /// Wildcards of rows that name no family.
+    bare: Vec<usize>,
     /// The first socket of the table.
     first: usize,
     /// The SCTP listener above: transport, families, port and where its line ends.
@@ -228,9 +231,7 @@ impl Rows for Reader {
             return true;
         }
         // Sockets came or went while they were listed: the list is of one moment before.
-        tables.place != Place::Outside
-            && text.starts_with("Some ")
-            && text.contains(" sockets may have been ")
+        tables.place != Place::Outside && is_notice(&text)
     }
 
     fn is_rowlike(&self, text: &str) -> bool {
@@ -255,6 +256,15 @@ impl Rows for Reader {
         self.look_again(tables);
         *self = Self::default();
     }
+}
+
+/// Whether a line says that sockets came or went, and nothing else: macOS ends one of the three without a
+/// line feed, so that a row can stand behind it. Source: netstat.tproj/inet.c `protopr`.
+fn is_notice(text: &str) -> bool {
+    let rest =
+        text.strip_prefix("Some ").and_then(|rest| rest.split_once(" sockets may have been "));
+    let what = rest.map(|(_, what)| what.trim_end().trim_end_matches('.'));
+    matches!(what, Some("deleted" | "created" | "created or deleted"))
 }
 
 impl Reader {
@@ -453,6 +463,9 @@ impl Reader {
         if self.may_be_cut(row, host_text, port_text, local) {
             self.cut.push(index);
         }
+        if matches!(row.kind, Kind::Ports(_)) && families == Families::V4 && !row.suffixed {
+            self.bare.push(index);
+        }
         let owner = owner(text, row, self.columns);
         socket.owners_missing = Some(match &owner {
             Some(Some(_)) => Missing::OthersNotShown,
@@ -518,8 +531,18 @@ impl Reader {
                 *place = socket;
             }
         }
+        let bare = std::mem::take(&mut self.bare);
         if !self.suffixed {
             return;
+        }
+        // AIX: `tcp` beside `tcp4` and `tcp6` is a socket of both, whose `*` may be that of either.
+        let four = Address::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        for index in bare {
+            if let Some(socket) = builder.sockets_mut().get_mut(index)
+                && socket.address == four
+            {
+                socket.address = Address::Star;
+            }
         }
         let six = Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         for socket in builder.sockets_mut().iter_mut().skip(self.first) {

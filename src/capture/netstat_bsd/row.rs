@@ -179,8 +179,9 @@ pub(super) fn parse(text: &str) -> Option<Row> {
             Some(foreign.unwrap_or(words.get(next + 1)?.end..words.get(next + 1)?.end)),
         )
     } else {
-        // Two queues, or three counters of TCP and nothing of UDP with -T.
-        let numbers = (next..next + 3).take_while(|&at| word(at).is_some_and(is_number)).count();
+        // Two queues; three counters of TCP and nothing of UDP with -T; two queues and three windows of TCP with
+        // -B of OpenBSD.
+        let numbers = (next..next + 5).take_while(|&at| word(at).is_some_and(is_number)).count();
         if numbers < 2 && !(numbers == 0 && suffixed && kind == Kind::Ports(Transport::Udp)) {
             return None;
         }

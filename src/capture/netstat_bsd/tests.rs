@@ -29,6 +29,12 @@ Address          Type   Recv-Q Send-Q            Inode             Conn         
 Registered kernel control modules
 id       flags    pcbcount rcvbuf   sndbuf   name
        1        9        0   131072   131072 com.apple.flow-divert
+Active kernel event sockets
+Proto Recv-Q Send-Q vendor  class  subcl
+kevt       0      0      1      1     11
+Active kernel control sockets
+Proto Recv-Q Send-Q   unit     id name
+kctl       0      0      1      8 com.apple.netsrc
 ";
 
 #[test]
@@ -222,6 +228,75 @@ udp        0      0  *.68                   *.*
     let read = capture(net);
     assert_eq!(sockets(&read), ["tcp 0.0.0.0:22", "udp 0.0.0.0:68"]);
     assert_eq!(coverage(&read), "tcp4P udp4P");
+}
+
+#[test]
+fn openbsd_has_a_header_for_each_kind_of_socket() {
+    let text = "\
+gate# netstat -an
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address        TCP-State
+tcp          0      0  10.0.0.5.22            10.0.0.9.50022         ESTABLISHED
+tcp          0      0  *.22                   *.*                    LISTEN
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address       \u{20}
+udp          0      0  *.514                  *.*                   \u{20}
+udp          0      0  *.*                    *.*                   \u{20}
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address        IP-Proto
+ip           0      0  *.*                    *.*                    89
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address
+udp6         0      0  ::1.53                 *.*
+Active UNIX domain sockets
+Address            Type   Recv-Q Send-Q              Inode               Conn               Refs            Nextref  Addr
+0x0                stream      0      0                0x0                0x0                0x0                0x0  /var/run/x
+";
+    let read = capture(text);
+    assert_eq!(issues(&read), []);
+    assert_eq!(
+        sockets(&read),
+        ["tcp 0.0.0.0:22", "udp 0.0.0.0:514", "raw 0.0.0.0:89", "udp [::1]:53"]
+    );
+    assert_eq!(coverage(&read), "tcp4P6P udp4P6P");
+    // -B.
+    let windows = "\
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q Recv-W Send-W Cgst-W  Local Address          Foreign Address        TCP-State
+tcp          0      0  16384      0      0  *.22                   *.*                    LISTEN
+tcp          0      0  16384  17376   4344  10.0.0.5.22            10.0.0.9.50022         ESTABLISHED
+";
+    let read = capture(windows);
+    assert_eq!((issues(&read), sockets(&read)), (vec![], vec!["tcp 0.0.0.0:22".to_owned()]));
+}
+
+#[test]
+fn a_wildcard_without_a_family_beside_those_with_one_may_be_of_either() {
+    // AIX.
+    let text = "\
+Active Internet connections (including servers)
+Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)
+tcp        0      0  *.8080                 *.*                    LISTEN
+tcp        0      0  10.1.1.1.8443          *.*                    LISTEN
+tcp4       0      0  *.22                   *.*                    LISTEN
+tcp6       0      0  *.22                   *.*                    LISTEN
+udp        0      0  *.514                  *.*
+";
+    assert_eq!(
+        sockets(&capture(text)),
+        ["tcp *:8080", "tcp 10.1.1.1:8443", "tcp 0.0.0.0:22", "tcp [::]:22 v6only", "udp *:514",]
+    );
+}
+
+#[test]
+fn a_row_behind_a_notice_is_not_passed_over() {
+    let notice = "Some tcp sockets may have been created or deleted";
+    let whole = MACOS.replace("udp6 ", &format!("{notice}.\nudp6 "));
+    assert_eq!(issues(&capture(&whole)), []);
+    let glued = MACOS.replace("udp6 ", &format!("{notice}udp6 "));
+    let read = capture(&glued);
+    assert_eq!(issues(&read), [(IssueKind::RowUnread, 10)]);
+    assert_eq!(coverage(&read), "");
 }
 
 #[test]
