@@ -7,10 +7,13 @@
 //! ```
 //!
 //! A row is one descriptor of one process: a socket that several processes hold has a row for each.
-//! `?` is a socket that no process holds, such as one of the kernel. Without the column of states
+//! `?`, `??` since FreeBSD 15, is a socket that no process holds, such as one of the kernel. Without the column of states
 //! (`-s`) TCP sockets that are bound and do not listen look like listeners. A process name is cut at
 //! 10 characters and can hold blanks, so the fields are found by the shape of four of them: two
 //! numbers, a protocol and an endpoint. A line that has this shape twice is not read.
+//!
+//! FreeBSD 15 cuts addresses with their ports at 21 characters unless `-w` widens the columns, so what is left
+//! of an IPv6 address may look like an address and a port; older versions let long ones push the row.
 //! Sources: FreeBSD usr.bin/sockstat/main.c (sockstat.c before 15) `display`, `displaysock`; NetBSD
 //! usr.bin/sockstat/sockstat.c `print_socket`.
 
@@ -77,6 +80,7 @@ impl CaptureFormat for Sockstat {
             | Missing::RowUnread
             | Missing::OwnerHidden
             | Missing::OthersNotShown => "capture the whole table, as root: `sudo sockstat -46l`",
+            Missing::AddressCut | Missing::PortCut => "capture wide columns: `sudo sockstat -46lw`",
             Missing::NotProven => {
                 "keep the prompt line of root, or name the command: `--command 'sudo sockstat -46l'`"
             }
@@ -181,6 +185,24 @@ struct Row {
     rest: usize,
 }
 
+/// The width of the address columns without `-w`, where FreeBSD 15 cuts.
+const WIDTH: usize = 21;
+
+/// Whether an endpoint may have lost its end: an IPv6 address that fills its column, with no port of five digits
+/// behind it. The longest IPv4 address and port just fit. Source: FreeBSD 15 usr.bin/sockstat/main.c `display_sock`.
+fn may_be_cut(endpoint: &str) -> bool {
+    let whole = |port: &str| port.len() == 5 && is_number(port);
+    endpoint.len() == WIDTH
+        && endpoint.bytes().filter(|&byte| byte == b':').count() >= 2
+        && endpoint.bytes().all(|byte| byte.is_ascii_graphic())
+        && endpoint.rsplit_once(':').is_none_or(|(_, port)| !whole(port))
+}
+
+/// Whether a word can be an address with a port, whole or cut.
+fn is_endpoint(word: &str) -> bool {
+    split(word).is_some() || may_be_cut(word)
+}
+
 enum Parsed {
     Row(Row),
     /// The fields can be found in two places.
@@ -234,13 +256,13 @@ fn parse(text: &str) -> Parsed {
     let words = words(text);
     let word =
         |at: usize| words.get(at).and_then(|range| text.get(range.clone())).unwrap_or_default();
-    let number = |at: usize| is_number(word(at)) || word(at) == "?";
+    let number = |at: usize| is_number(word(at)) || matches!(word(at), "?" | "??");
     let mut found = None;
     // User and command take two words at least.
     for at in 4..words.len() {
         let Some((kind, four, six)) = protocol(word(at)) else { continue };
         let shaped = number(at - 1) && number(at - 2);
-        let ends = kind == Kind::Other || split(word(at + 1)).is_some();
+        let ends = kind == Kind::Other || is_endpoint(word(at + 1));
         if !(shaped && ends) {
             continue;
         }
@@ -253,7 +275,7 @@ fn parse(text: &str) -> Parsed {
     let ranges = || -> Option<Row> {
         let end = words.get(at)?.end;
         let local = words.get(at + 1).cloned().unwrap_or(end..end);
-        let foreign = words.get(at + 2).filter(|_| split(word(at + 2)).is_some()).cloned();
+        let foreign = words.get(at + 2).filter(|_| is_endpoint(word(at + 2))).cloned();
         Some(Row {
             user: words.first()?.clone(),
             command: words.get(1)?.start..words.get(at - 3)?.end,
@@ -278,6 +300,10 @@ struct Reader {
     first: usize,
     /// The header has a column of states.
     states: bool,
+    /// Columns that cut nothing: those of FreeBSD 14 and older, or wide ones.
+    wide: bool,
+    /// Sockets whose endpoint may be cut.
+    cut: Vec<usize>,
     /// The SCTP listener above.
     sctp: Option<Row>,
     /// Range of the line that it stands in.
@@ -292,6 +318,7 @@ impl Rows for Reader {
             tables.begin(true);
             self.first = tables.transcript.builder().snapshot().sockets().len();
             self.states = text.contains("STATE");
+            self.wide = is_wide(&text);
             if !line.terminated {
                 tables.spoil(Missing::CutOff);
             }
@@ -315,6 +342,7 @@ impl Rows for Reader {
     }
 
     fn end(&mut self, tables: &mut Tables<'_>) {
+        self.cut(tables);
         if self.suffixed {
             let sockets = tables.transcript.builder().sockets_mut();
             for socket in sockets.iter_mut().skip(self.first) {
@@ -329,6 +357,16 @@ impl Rows for Reader {
         share(sockets.get_mut(self.first..).unwrap_or_default());
         *self = Self::default();
     }
+}
+
+/// Whether a header is that of columns which cut nothing: FreeBSD sets PID and FD flush left up to 14, and `-w`
+/// makes the columns as wide as what stands in them.
+fn is_wide(header: &str) -> bool {
+    let place = |word: &str| header.find(word);
+    let columns = place("LOCAL ADDRESS").zip(place("FOREIGN ADDRESS"));
+    header.contains("FD  PROTO")
+        || header.starts_with("USER     COMMAND    PID   FD PROTO  LOCAL")
+        || columns.is_some_and(|(local, foreign)| foreign.saturating_sub(local) > WIDTH + 1)
 }
 
 /// Rows of one endpoint are of one socket that several processes hold, or of several sockets: the tool does not
@@ -406,8 +444,13 @@ impl Reader {
         let peerless = row
             .foreign
             .as_ref()
-            .map(|foreign| split(word(foreign)).is_none_or(|(_, port)| port == "*"));
-        let bound = split(word(&row.local)).is_some_and(|(_, port)| port != "*");
+            .map(|foreign| split(word(foreign)).is_some_and(|(_, port)| port == "*"));
+        // What is cut is no wildcard.
+        let bound = split(word(&row.local)).is_none_or(|(_, port)| port != "*");
+        self.wide |= [Some(&row.local), row.foreign.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|range| range.len() > WIDTH && split(word(range)).is_some());
         let evidence = tables.evidence();
         if transport != Transport::Raw && transport != Transport::Sctp {
             evidence.rows.transport(transport);
@@ -435,11 +478,57 @@ impl Reader {
             tables.spoil(Missing::CutOff);
         }
         if listens {
-            tables.evidence().listeners.transport(transport);
+            if transport != Transport::Raw && transport != Transport::Sctp {
+                tables.evidence().listeners.transport(transport);
+            }
             self.socket(tables, &row, transport, line, line, text);
             if transport == Transport::Sctp {
+                self.same_line(tables, &row, line, text);
                 self.sctp = Some(row);
                 self.sctp_line = Some(line);
+            }
+        }
+    }
+
+    /// Further addresses of an SCTP endpoint in its own line, behind `??` for each of the first columns, as
+    /// FreeBSD 15 prints them.
+    fn same_line(&mut self, tables: &mut Tables<'_>, row: &Row, line: LineRange, text: &str) {
+        let words = words(text);
+        let word = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+        for pair in words.windows(2) {
+            let [before, local] = pair else { continue };
+            let host = split(word(local)).map(|(host, _)| address::parse(host).host);
+            if local.start > row.rest
+                && word(before) == "??"
+                && matches!(host, Some(HostText::Ip(_) | HostText::Star))
+            {
+                let row = Row { local: local.clone(), ..row.clone() };
+                self.socket(tables, &row, Transport::Sctp, line, line, text);
+            }
+        }
+    }
+
+    /// Takes the endpoints back that may have lost their end.
+    fn cut(&mut self, tables: &mut Tables<'_>) {
+        let builder = tables.transcript.builder();
+        for index in std::mem::take(&mut self.cut) {
+            let Some(mut socket) = builder.snapshot().sockets().get(index).copied() else {
+                continue;
+            };
+            if self.wide && matches!(socket.address, Address::Ip(_)) {
+                continue;
+            }
+            let mut details = builder.snapshot().details(&socket);
+            let at = socket.address_at.start as usize;
+            socket.address = Address::Missing(Missing::AddressCut);
+            socket.device = Device::Missing(Missing::DeviceNotShown);
+            socket.port = Port::Missing(Missing::PortCut);
+            (socket.address_at, socket.port_at) = (At::new(at..at + WIDTH), At::default());
+            details.address_text = Some(builder.text(socket.address_at));
+            details.port_text = None;
+            builder.details(&mut socket, details);
+            if let Some(place) = builder.sockets_mut().get_mut(index) {
+                *place = socket;
             }
         }
     }
@@ -470,7 +559,8 @@ impl Reader {
         text: &str,
     ) {
         let local = text.get(row.local.clone()).unwrap_or_default();
-        let Some((host, port)) = split(local) else { return };
+        // No port is left of what cannot be split.
+        let (host, port) = split(local).unwrap_or((local, ""));
         let at = row.local.start;
         let whole = tables.evidence();
         let complete = whole.header && whole.asked.is_none_or(|asked| asked.hidden.is_none());
@@ -481,7 +571,8 @@ impl Reader {
         if let Kind::Raw(protocol) = row.kind {
             socket.port = Port::Number(protocol);
         } else {
-            socket.port_at = At::new(table::within(line, &(at + host.len() + 1..row.local.end)));
+            let start = row.local.end.min(at + host.len() + 1);
+            socket.port_at = At::new(table::within(line, &(start..row.local.end)));
             let Some((read, resolved)) = table::port(port, transport) else {
                 tables.unread(line, "the port is greater than 65535");
                 return;
@@ -491,6 +582,9 @@ impl Reader {
             if matches!(read, Port::Missing(_)) {
                 details.port_text = Some(builder.text(socket.port_at));
             }
+        }
+        if may_be_cut(local) {
+            self.cut.push(builder.snapshot().sockets().len());
         }
         let parsed = address::parse(host);
         socket.address = match parsed.host {
@@ -546,7 +640,8 @@ impl Reader {
         let uid = is_number(user).then(|| user.parse().ok()).flatten();
         let details = OwnerDetails {
             uid,
-            user: (uid.is_none() && user != "?").then(|| builder.text(At::new(place(&row.user)))),
+            user: (uid.is_none() && !matches!(user, "?" | "??"))
+                .then(|| builder.text(At::new(place(&row.user)))),
             ..OwnerDetails::default()
         };
         builder.owner_details(&mut owner, details);
