@@ -14,13 +14,16 @@ pub(super) struct Header {
     pub(super) threads: bool,
 }
 
+/// The most columns behind PID, all options given. Source: lsof `print.c`, `print_file`.
+const COLUMNS: usize = 19;
+
 /// Reads a header: `COMMAND PID ... FD TYPE ... NAME`.
 pub(super) fn header(line: &str) -> Option<Header> {
     let mut words = line.split_ascii_whitespace();
     if words.next() != Some("COMMAND") || words.next() != Some("PID") {
         return None;
     }
-    let rest: Vec<&str> = words.take(16).collect();
+    let rest: Vec<&str> = words.take(COLUMNS).collect();
     let whole = rest.contains(&"FD") && rest.contains(&"TYPE") && rest.last() == Some(&"NAME");
     let indent = line.len() - line.trim_start().len();
     whole.then(|| Header { indent, threads: rest.contains(&"TID") })
@@ -67,7 +70,13 @@ pub(super) fn protocol(word: &str) -> Option<Protocol> {
         "ICMP" => Protocol::Number(1),
         "IGMP" => Protocol::Number(2),
         "ICMPV6" | "ICMP6" => Protocol::Number(58),
-        _ => return None,
+        "ESP" => Protocol::Number(50),
+        "AH" => Protocol::Number(51),
+        "GRE" => Protocol::Number(47),
+        "OSPFIGP" => Protocol::Number(89),
+        "RAWIP" => Protocol::Number(255),
+        // A number that lsof has no name for.
+        _ => Protocol::Number(word.strip_suffix('?')?.parse().ok().filter(|number| *number < 256)?),
     })
 }
 
@@ -97,7 +106,7 @@ fn words(line: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 }
 
 /// How many words are looked at: a row of an internet socket has fewer.
-const WORDS: usize = 24;
+const WORDS: usize = 28;
 
 fn number(word: &str) -> Option<u32> {
     let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
@@ -185,7 +194,7 @@ pub(super) fn parse(line: &str, header: Option<Header>) -> Option<Row> {
             continue;
         }
         let Some((node, protocol)) =
-            (kind + 1..(kind + 8).min(all.len())).find_map(|at| Some((at, protocol(word(at)?)?)))
+            (kind + 1..(kind + 10).min(all.len())).find_map(|at| Some((at, protocol(word(at)?)?)))
         else {
             continue;
         };
