@@ -119,36 +119,51 @@ fn is_fd(word: &str) -> bool {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     match digits {
         0 => {
-            matches!(
-                word,
-                "cwd"
-                    | "rtd"
-                    | "txt"
-                    | "mem"
-                    | "mmap"
-                    | "err"
-                    | "jld"
-                    | "ltx"
-                    | "pd"
-                    | "tr"
-                    | "v86"
-                    | "DEL"
-                    | "NOFD"
-                    | "m86"
-                    | "fp."
-                    | "twd"
-                    | "ctty"
-                    | "Lnn"
-                    | "rdir"
-            ) || word.ends_with("-wd")
-                || word.ends_with("-rtd")
-                || word.ends_with("-txt")
+            // Mode and lock stand behind it too: `memr`, and `-` for no mode where there is a lock, `mem-W`.
+            let without =
+                |count: usize| word.get(..word.len().saturating_sub(count)).unwrap_or_default();
+            is_name(word)
+                || match word.as_bytes() {
+                    [.., b'r' | b'w' | b'u' | b'-', lock] if b"NrRwWuUxX".contains(lock) => {
+                        is_name(without(2)) || is_name(without(1))
+                    }
+                    [.., b'r' | b'w' | b'u'] => is_name(without(1)),
+                    _ => false,
+                }
         }
         _ => {
             let rest = word.get(digits..).unwrap_or_default();
             rest.len() <= 2 && rest.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
         }
     }
+}
+
+/// Whether a word is what stands for a number in the FD column.
+fn is_name(word: &str) -> bool {
+    matches!(
+        word,
+        "cwd"
+            | "rtd"
+            | "txt"
+            | "mem"
+            | "mmap"
+            | "err"
+            | "jld"
+            | "ltx"
+            | "pd"
+            | "tr"
+            | "v86"
+            | "DEL"
+            | "NOFD"
+            | "m86"
+            | "fp."
+            | "twd"
+            | "ctty"
+            | "Lnn"
+            | "rdir"
+    ) || word.ends_with("-wd")
+        || word.ends_with("-rtd")
+        || word.ends_with("-txt")
 }
 
 /// Command, process id and what stands first behind it, of a row whose words before FD are `before`.
@@ -369,6 +384,12 @@ mod tests {
             "systemd       1                   root   49u     unix 0xffff98e4afa55c00      0t0      27489 /run/x type=STREAM"
         ));
         assert!(!is_other("sshd 605 root 7u IPv4 5027204"));
+        assert!(is_other(
+            "dockerd-c 1205 root mem-W REG 253,0 32768 34346870 /var/lib/x/metadata.db"
+        ));
+        assert!(is_other(
+            "dockerd-c 1205 root memrR REG 253,0 32768 34346870 /var/lib/x/metadata.db"
+        ));
         assert!(!is_other("and then I ran it again"));
     }
 }
