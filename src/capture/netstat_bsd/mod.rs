@@ -190,8 +190,10 @@ struct Reader {
     suffixed: bool,
     /// A row begins with the address of a kernel structure.
     pcb: bool,
-    /// An address is longer than those that are cut.
+    /// An address is longer than those that are cut, or its column wider than what they are cut to.
     wide: bool,
+    /// Sockets whose port is the name of a service, which may be cut.
+    named: Vec<usize>,
     /// Sockets whose address or port may be cut.
     cut: Vec<usize>,
     /// Wildcards of rows that name no family.
@@ -350,6 +352,9 @@ impl Reader {
         let local = text.get(row.local.clone()).unwrap_or_default();
         let (host, port) = row::split(local);
         self.wide |= port.is_some() && host.len() > HOST_WIDTH && row::host(host) != Host::Other;
+        // macOS 26 sets wide columns in the header of -v, and narrow ones below it that cut.
+        self.wide |=
+            row.foreign.as_ref().is_some_and(|foreign| foreign.start - row.local.start > 30);
         let evidence = tables.evidence();
         let transport = match row.kind {
             Kind::Ports(transport) => transport,
@@ -463,6 +468,9 @@ impl Reader {
         if self.may_be_cut(row, host_text, port_text, local) {
             self.cut.push(index);
         }
+        if socket.port_resolved {
+            self.named.push(index);
+        }
         if matches!(row.kind, Kind::Ports(_)) && families == Families::V4 && !row.suffixed {
             self.bare.push(index);
         }
@@ -497,15 +505,20 @@ impl Reader {
     fn may_be_cut(&self, row: &Row, host: &str, port: Option<&str>, local: &str) -> bool {
         let named = port.is_some_and(|port| !is_number(port) && port != "*");
         let most = if self.pcb && named { 12 } else { HOST_WIDTH };
-        let width = self.columns.width.unwrap_or(if row.pcb { 18 } else { 22 });
+        let width = self.width(row.pcb);
         let whole = port.is_some_and(|port| is_number(port) && port.len() == 5);
         host.len() == most && host.contains(':') || local.len() >= width && !whole
     }
 
+    /// How many characters an address and its port have at most, in a table that is not wide.
+    fn width(&self, pcb: bool) -> usize {
+        self.columns.width.filter(|&width| width <= 30).unwrap_or(if pcb { 18 } else { 22 })
+    }
+
     /// Sets what may be cut, and what only the whole table tells.
     fn look_again(&mut self, tables: &mut Tables<'_>) {
-        let wide = self.wide || self.columns.width.is_some_and(|width| width > 30);
-        let width = self.columns.width.unwrap_or(if self.pcb { 18 } else { 22 });
+        let wide = self.wide;
+        let width = self.width(self.pcb);
         let source = tables.source.clone();
         let builder = tables.transcript.builder();
         for index in std::mem::take(&mut self.cut).into_iter().filter(|_| !wide) {
@@ -526,6 +539,23 @@ impl Reader {
                 socket.port_resolved = false;
                 details.port_text = Some(builder.text(socket.port_at));
             }
+            builder.details(&mut socket, details);
+            if let Some(place) = builder.sockets_mut().get_mut(index) {
+                *place = socket;
+            }
+        }
+        // OpenBSD and NetBSD keep 8 characters of a service, the others 15: what fills them may be another's.
+        let length = if self.suffixed { 15 } else { 8 };
+        for index in std::mem::take(&mut self.named) {
+            let Some(mut socket) = builder.snapshot().sockets().get(index).copied() else {
+                continue;
+            };
+            if socket.port_at.len as usize != length || !socket.port_resolved {
+                continue;
+            }
+            let mut details = builder.snapshot().details(&socket);
+            (socket.port, socket.port_resolved) = (Port::Missing(Missing::PortCut), false);
+            details.port_text = Some(builder.text(socket.port_at));
             builder.details(&mut socket, details);
             if let Some(place) = builder.sockets_mut().get_mut(index) {
                 *place = socket;

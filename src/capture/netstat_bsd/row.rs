@@ -182,7 +182,8 @@ pub(super) fn parse(text: &str) -> Option<Row> {
         // Two queues; three counters of TCP and nothing of UDP with -T; two queues and three windows of TCP with
         // -B of OpenBSD.
         let numbers = (next..next + 5).take_while(|&at| word(at).is_some_and(is_number)).count();
-        if numbers < 2 && !(numbers == 0 && suffixed && kind == Kind::Ports(Transport::Udp)) {
+        let digit = word(at).is_some_and(|word| word.ends_with(['4', '6']));
+        if numbers < 2 && !(numbers == 0 && digit && kind == Kind::Ports(Transport::Udp)) {
             return None;
         }
         next += numbers;

@@ -194,6 +194,51 @@ tcp6       0      0 2001:db8:1234:5678:90ab:cdef:1234:5678.22     *.*           
 }
 
 #[test]
+fn a_wide_header_over_narrow_columns_is_no_sign_of_whole_addresses() {
+    // macOS 26: `netstat -anv`.
+    let text = "\
+Active Internet connections (including servers)
+Proto Recv-Q Send-Q  Local Address                                 Foreign Address                               (state)          rxbytes      txbytes  rhiwat  shiwat          process:pid    state  options           gencnt    flags   flags1 usecnt rtncnt fltrs
+tcp6       0      0  fe80::c34:4384:6.49194 *.*                    LISTEN                0            0  131072  131072         rapportd:3000    00102 00000004 000000000033af39 00080083 01000800      2      0 000000
+tcp6       0      0  ::1.631                *.*                    LISTEN                0            0  131072  131072            cupsd:300     00102 00000004 000000000033af39 00080083 01000800      2      0 000000
+";
+    let read = capture(text);
+    assert_eq!(
+        sockets(&read),
+        ["tcp fe80::c34:4384:6:49194 address-cut rapportd/3000", "tcp [::1]:631 cupsd/300"]
+    );
+    assert_eq!(issues(&read), []);
+    let wide = text
+        .replace("49194 *.*   ", "49194                        *.*   ")
+        .replace("::1.631                ", "::1.631                                       ");
+    assert_eq!(sockets(&capture(&wide))[0], "tcp [fe80::c34:4384:6]:49194 rapportd/3000");
+}
+
+#[test]
+fn names_of_services_may_be_cut() {
+    // `kerberos-adm` is cut to `kerberos`.
+    let text = "\
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address        TCP-State
+tcp          0      0  *.kerberos             *.*                    LISTEN
+tcp          0      0  *.microsof             *.*                    LISTEN
+tcp          0      0  *.ssh                  *.*                    LISTEN
+tcp          0      0  192.168.122.255.netbio *.*                    LISTEN
+";
+    assert_eq!(
+        sockets(&capture(text)),
+        [
+            "tcp 0.0.0.0:kerberos port-cut",
+            "tcp 0.0.0.0:microsof port-name",
+            "tcp 0.0.0.0:22 resolved",
+            "tcp 192.168.122.255:netbio port-cut",
+        ]
+    );
+    let free = text.replace("tcp  ", "tcp4 ");
+    assert_eq!(sockets(&capture(&free))[0], "tcp 0.0.0.0:88 resolved");
+}
+
+#[test]
 fn openbsd_and_netbsd_name_tcp_without_a_family() {
     let open = "\
 Active Internet connections (only servers)
@@ -319,13 +364,17 @@ Proto Rexmit OOORcv 0-win  Local Address          Foreign Address
 tcp4       0      0      0 *.22                   *.*
 tcp4       0      0      0 10.0.0.5.22            10.0.0.1.51000
 udp4                       *.514                  *.*
+udp6                       *.514                  *.*
 Active SCTP associations (including servers)
 Proto Type  Local Address          Foreign Address        (state)
 sctp4 1to1  *.2905                                        LISTEN
 sctp4 1to1  10.0.0.5.9899          10.0.0.6.9899          ESTABLISHED
 ";
     let read = capture(wide);
-    assert_eq!(sockets(&read), ["tcp 0.0.0.0:22", "udp 0.0.0.0:514", "sctp 0.0.0.0:2905"]);
+    assert_eq!(
+        sockets(&read),
+        ["tcp 0.0.0.0:22", "udp 0.0.0.0:514", "udp [::]:514 v6only", "sctp 0.0.0.0:2905"]
+    );
     assert_eq!(issues(&read), []);
     assert_eq!(coverage(&read), "tcp4P6P udp4P6P");
     let names = "\
