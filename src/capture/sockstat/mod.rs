@@ -12,6 +12,8 @@
 //! 10 characters and can hold blanks, so the fields are found by the shape of four of them: two
 //! numbers, a protocol and an endpoint. A line that has this shape twice is not read.
 //!
+//! FreeBSD up to 11 or so puts a blank into `tcp4 6`, and none between columns that run over: a process id then
+//! stands behind the name, `*:*` behind the address.
 //! FreeBSD 15 cuts addresses with their ports at 21 characters unless `-w` widens the columns, so what is left
 //! of an IPv6 address may look like an address and a port; older versions let long ones push the row.
 //! Sources: FreeBSD usr.bin/sockstat/main.c (sockstat.c before 15) `display`, `displaysock`; NetBSD
@@ -54,7 +56,7 @@ impl CaptureFormat for Sockstat {
 
     fn row(&self, line: &str) -> Option<&'static str> {
         match parse(line) {
-            Parsed::Row(row) if row.kind != Kind::Other => {
+            Parsed::Row(row) if row.kind != Kind::Other && !row.pid.is_empty() => {
                 Some("process id, descriptor, protocol and endpoints: a row of sockstat")
             }
             Parsed::Row(_) | Parsed::Ambiguous | Parsed::None => None,
@@ -248,6 +250,24 @@ fn split(endpoint: &str) -> Option<(&str, &str)> {
     (!host.is_empty() && port_like).then_some((host, port))
 }
 
+/// How long the local endpoint is that runs into the foreign one: into `*:*`, or of two IPv4 addresses the first.
+fn run_together(word: &str) -> Option<usize> {
+    let free = |host: &str| matches!(address::parse(host).host, HostText::Ip(_) | HostText::Star);
+    if let Some(local) = word.strip_suffix("*:*") {
+        return split(local).filter(|(host, _)| free(host)).map(|_| local.len());
+    }
+    let mut parts = word.split(':');
+    let (host, middle, port) = (parts.next()?, parts.next()?, parts.next()?);
+    let four = |host: &str| matches!(address::parse(host).host, HostText::Ip(IpAddr::V4(_)));
+    // Where the port ends is not told, and does not matter: the socket is connected.
+    let digits = middle.bytes().take_while(u8::is_ascii_digit).count();
+    let connected = parts.next().is_none()
+        && four(host)
+        && is_number(port)
+        && (1..digits).any(|at| middle.get(at..).is_some_and(four));
+    connected.then_some(host.len() + 2)
+}
+
 /// Takes a row apart.
 fn parse(text: &str) -> Parsed {
     if !text.as_bytes().iter().any(|byte| matches!(byte, b':' | b'.' | b'/' | b'?' | b'>' | b'(')) {
@@ -259,27 +279,44 @@ fn parse(text: &str) -> Parsed {
     let number = |at: usize| is_number(word(at)) || matches!(word(at), "?" | "??");
     let mut found = None;
     // User and command take two words at least.
-    for at in 4..words.len() {
-        let Some((kind, four, six)) = protocol(word(at)) else { continue };
-        let shaped = number(at - 1) && number(at - 2);
-        let ends = kind == Kind::Other || is_endpoint(word(at + 1));
+    for at in 3..words.len() {
+        let Some((kind, four, mut six)) = protocol(word(at)) else { continue };
+        // A process id that stands behind the name without a blank.
+        let glued = at >= 3 && word(at - 2).ends_with(|c: char| c.is_ascii_digit());
+        let shaped = number(at - 1) && (at > 3 && number(at - 2) || glued && kind != Kind::Other);
+        let mut last = at;
+        if four && word(at).ends_with('4') && word(at + 1) == "6" && is_endpoint(word(at + 2)) {
+            (six, last) = (true, at + 1);
+        }
+        let ends = kind == Kind::Other || is_endpoint(word(last + 1));
         if !(shaped && ends) {
             continue;
         }
         if found.is_some() {
             return Parsed::Ambiguous;
         }
-        found = Some((at, kind, four, six));
+        found = Some((at, last, kind, four, six));
     }
-    let Some((at, kind, four, six)) = found else { return Parsed::None };
+    let Some((at, last, kind, four, six)) = found else { return Parsed::None };
     let ranges = || -> Option<Row> {
-        let end = words.get(at)?.end;
-        let local = words.get(at + 1).cloned().unwrap_or(end..end);
-        let foreign = words.get(at + 2).filter(|_| is_endpoint(word(at + 2))).cloned();
+        let end = words.get(last)?.end;
+        let mut local = words.get(last + 1).cloned().unwrap_or(end..end);
+        let mut foreign = words.get(last + 2).filter(|_| is_endpoint(word(last + 2))).cloned();
+        if foreign.is_none() && kind != Kind::Other {
+            let before = run_together(text.get(local.clone())?);
+            foreign = before.map(|length| local.start + length..local.end);
+            local.end = foreign.as_ref().map_or(local.end, |foreign| foreign.start);
+        }
+        let number = is_number(word(at - 2)) || matches!(word(at - 2), "?" | "??");
+        let (command, pid) = match number && at > 3 {
+            true => (words.get(1)?.start..words.get(at - 3)?.end, words.get(at - 2)?.clone()),
+            // Where the name ends and the number begins is not told.
+            false => (words.get(1)?.start..words.get(at - 2)?.end, end..end),
+        };
         Some(Row {
             user: words.first()?.clone(),
-            command: words.get(1)?.start..words.get(at - 3)?.end,
-            pid: words.get(at - 2)?.clone(),
+            command,
+            pid,
             fd: words.get(at - 1)?.clone(),
             kind,
             four,
@@ -623,7 +660,12 @@ impl Reader {
         let place = |range: &Range<usize>| table::within(line, range);
         let word = |range: &Range<usize>| source.slice(place(range));
         let builder = tables.transcript.builder();
-        let Ok(pid) = word(&row.pid).parse() else { return Some(Missing::OwnerHidden) };
+        let Ok(pid) = word(&row.pid).parse() else {
+            return Some(match row.pid.is_empty() {
+                true => Missing::OwnerAmbiguous,
+                false => Missing::OwnerHidden,
+            });
+        };
         let name = At::new(place(&row.command));
         let named = !matches!(word(&row.command), "?" | "??");
         // `%.10s`, or the kernel's own 19 where the tool is asked for wide columns.

@@ -191,6 +191,36 @@ root gw          916  4 sctp4 10.0.0.5:2905         ??                    ??    
 }
 
 #[test]
+fn old_columns_run_together() {
+    let text = "\
+USER     COMMAND    PID   FD PROTO  LOCAL ADDRESS         FOREIGN ADDRESS     \u{20}
+a-very-long-user spc in nam63210 3 tcp4 *:9000            *:*
+a-very-long-user spc in nam63210 4 tcp4 192.0.2.5:9000192.0.2.21:49866
+a-very-long-user really-lon62928 3 tcp4 192.0.2.5:8000*:*
+storage9   daemonname10941 7 tcp4 6 *:3179                *:*
+www      nginx      62982 7  tcp4 6 *:80                  *:*
+ntpd     ntpd       871   24 udp6   2001:db8:1:2:3:4:5:6:123*:*
+";
+    let read = capture(text);
+    assert_eq!(issues(&read), []);
+    assert_eq!(
+        sockets(&read),
+        [
+            "tcp 0.0.0.0:9000",
+            "tcp 192.0.2.5:8000",
+            "tcp *:3179 dual",
+            "tcp *:80 dual nginx/62982@www",
+            "udp [2001:db8:1:2:3:4:5:6]:123 ntpd/871@ntpd",
+        ]
+    );
+    assert_eq!(
+        read.snapshot.sockets()[0].owners_missing,
+        Some(Missing::OwnerAmbiguous),
+        "where the name ends is not told"
+    );
+}
+
+#[test]
 fn a_row_that_can_be_read_in_two_ways_is_not_read() {
     let text = format!("{TABLE}root     1 2 stream x 1 2 udp4 *:9  700 3   tcp4   *:31337  *:*\n");
     let read = capture(&text);
