@@ -151,11 +151,21 @@ fn asked(call: &Invocation, known: Known) -> Asked {
                     ('p' | 'f' | 'I', _) => other = true,
                     // A kernel that is not the running one.
                     ('M' | 'N', _) => asked.hidden = Some(Missing::PartialTool),
+                    // FreeBSD: only what a jail sees.
+                    ('j', _) => asked.hidden = Some(Missing::Filtered),
                     _ => {}
                 }
                 break;
             }
             match letter {
+                // OpenBSD: only sockets of that routing table. FreeBSD's -T takes no value.
+                'T' if is_number(cluster.get(at + 1..).unwrap_or_default())
+                    || at + 1 == cluster.len()
+                        && arguments.as_slice().first().is_some_and(|next| is_number(next)) =>
+                {
+                    asked.hidden = Some(Missing::Filtered);
+                    break;
+                }
                 'a' | 'l' => listeners = true,
                 '4' => asked.sockets.family(Family::Ipv4),
                 '6' => asked.sockets.family(Family::Ipv6),

@@ -66,6 +66,10 @@ fn a_known_command_proves_what_it_selects() {
     assert_eq!(coverage(&with("netstat -an | grep LISTEN")), "");
     assert_eq!(coverage(&with("netstat -anf inet")), "tcp4p6p udp4p6p", "IPv6 rows are not its");
     assert_eq!(why(&with("netstat -n"), Transport::Tcp, Family::Ipv4), "listeners-not-shown");
+    for command in ["netstat -T99 -ln", "netstat -an -T 1", "netstat -anT 1", "netstat -j web -an"]
+    {
+        assert_eq!(why(&with(command), Transport::Tcp, Family::Ipv4), "filtered", "{command}");
+    }
     let udp: String = MACOS
         .lines()
         .filter(|line| !line.starts_with("tcp"))
