@@ -45,7 +45,10 @@ pub(super) fn columns(line: &str) -> Option<Columns> {
     });
     let queues = match at {
         Some(_) => before && after(1) == "Listen",
-        None => words.first() == Some(&"Listen") && words.len() == 3,
+        None => matches!(
+            words.as_slice(),
+            ["Listen", "Local", "Address"] | ["Socket", "Flowhash", "Listen", "Local", "Address"]
+        ),
     };
     let known = |list: &[&str]| list.iter().any(|word| line.contains(word));
     let ours = match (after(1), after(2)) {

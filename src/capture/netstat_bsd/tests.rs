@@ -361,6 +361,18 @@ unix  0/0/30                           /var/run/devd.pipe
     assert!(read.issues.is_empty(), "{:?}", read.issues);
     assert_eq!(sockets(&read), ["tcp 0.0.0.0:22", "tcp *:443 dual"]);
     assert_eq!(why(&read, Transport::Tcp, Family::Ipv4), "partial-tool");
+    let hashes = "\
+Current listen queue sizes (qlen/incqlen/maxqlen)
+Socket           Flowhash Listen         Local Address        \u{20}
+f28c2482e4cb4419        0 0/0/128        *.8080               \u{20}
+f28c2482ec478c09 8fa31c02 0/0/10         127.0.0.1.4301       \u{20}
+";
+    let read = capture(hashes);
+    assert_eq!(
+        (issues(&read), sockets(&read)),
+        (vec![], vec!["tcp *:8080".to_owned(), "tcp 127.0.0.1:4301".to_owned()])
+    );
+    assert_eq!(coverage(&read), "");
     let wide = "\
 root@fb:~ # netstat -aTn
 Active Internet connections (including servers)
