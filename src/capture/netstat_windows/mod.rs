@@ -138,6 +138,14 @@ fn is_known_header(line: &str) -> bool {
         "\u{30ed}\u{30fc}\u{30ab}\u{30eb}",
         "\u{b85c}\u{cec8}",
     ];
+    // Pages make one blank of several.
+    let mut english = line.split_ascii_whitespace();
+    if ["Proto", "Local", "Address", "Foreign", "Address"]
+        .iter()
+        .all(|name| english.next() == Some(name))
+    {
+        return true;
+    }
     let mut words = line.split_ascii_whitespace();
     let known = |word: Option<&str>, list: &[&str]| word.is_some_and(|word| list.contains(&word));
     known(words.next(), FIRST) && known(words.next(), SECOND) && columns(line) >= 3

@@ -154,6 +154,19 @@ and a line of something else
 }
 
 #[test]
+fn a_page_may_make_one_blank_of_several() {
+    let text = "\
+Active Connections
+Proto Local Address Foreign Address State PID
+TCP 0.0.0.0:135 0.0.0.0:0 LISTENING 748
+UDP [::]:500 *:* 900
+";
+    let read = capture(text);
+    assert_eq!(sockets(&read), ["tcp 0.0.0.0:135 /748", "udp [::]:500 /900"]);
+    assert_eq!((issues(&read), coverage(&read)), (vec![], "tcp4p6p udp4p6p".to_owned()));
+}
+
+#[test]
 fn a_header_in_a_code_page_that_was_lost_may_hold_brackets() {
     // Shift JIS: the second byte of the long vowel sign is that of a bracket.
     let lost = "\u{fffd}\u{fffd}";
