@@ -554,13 +554,14 @@ impl Reader {
                 *place = socket;
             }
         }
-        // OpenBSD and NetBSD keep 8 characters of a service, the others 15: what fills them may be another's.
-        let length = if self.suffixed { 15 } else { 8 };
-        for index in std::mem::take(&mut self.named) {
+        // OpenBSD and NetBSD keep 8 characters of a service, so what fills them may be the beginning of another.
+        // The others keep 15, and no name is longer (RFC 6335, 5.1).
+        let named = std::mem::take(&mut self.named);
+        for index in named.into_iter().filter(|_| !self.suffixed) {
             let Some(mut socket) = builder.snapshot().sockets().get(index).copied() else {
                 continue;
             };
-            if socket.port_at.len as usize != length || !socket.port_resolved {
+            if socket.port_at.len != 8 || !socket.port_resolved {
                 continue;
             }
             let mut details = builder.snapshot().details(&socket);

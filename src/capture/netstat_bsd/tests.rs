@@ -240,6 +240,8 @@ tcp          0      0  192.168.122.255.netbio *.*                    LISTEN
     );
     let free = text.replace("tcp  ", "tcp4 ");
     assert_eq!(sockets(&capture(&free))[0], "tcp 0.0.0.0:88 resolved");
+    let longest = free.replace("*.kerberos       ", "*.afs3-fileserver");
+    assert_eq!(sockets(&capture(&longest))[0], "tcp 0.0.0.0:7000 resolved");
 }
 
 #[test]

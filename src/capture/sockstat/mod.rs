@@ -224,7 +224,7 @@ fn protocol(word: &str) -> Option<(Kind, bool, bool)> {
     let kind = match base {
         "tcp" | "toe" => Kind::Ports(Transport::Tcp),
         "udp" => Kind::Ports(Transport::Udp),
-        "udplite" => Kind::Ports(Transport::Udplite),
+        "udplite" | "udpl" => Kind::Ports(Transport::Udplite),
         "sctp" => Kind::Ports(Transport::Sctp),
         "icmp" => Kind::Raw(if six { 58 } else { 1 }),
         "raw" => Kind::Raw(255),
