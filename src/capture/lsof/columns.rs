@@ -111,8 +111,10 @@ impl Reader<'_> {
         };
         if found.name.is_none() {
             // Behind the protocol stands no endpoint but words: `no PCB`, `can't identify protocol`.
-            match text.trim_end().ends_with(|c: char| c.is_ascii_uppercase())
-                && text.split_ascii_whitespace().count() <= 9
+            // A listener has one, which is then of a shape that is not known here.
+            match text.contains("(LISTEN")
+                || text.trim_end().ends_with(|c: char| c.is_ascii_uppercase())
+                    && text.split_ascii_whitespace().count() <= 9
             {
                 true => self.unread(line),
                 false => self.sockets.unidentified(line.start..line.end),

@@ -182,6 +182,8 @@ impl Reader<'_> {
         let again = match (&self.file, letter) {
             (Some(file), 't') => file.typed,
             (Some(file), 'n') => file.name.is_some(),
+            // The name is the last field of a set but for what TCP says of it.
+            (Some(file), 'a' | 'l' | 'd' | 'P') => file.name.is_some() && file.fd.is_none(),
             (Some(_), _) => false,
             // Without `f` the set of a file begins with its type or its name.
             (None, 't' | 'n' | 'a' | 'l' | 'd' | 'P') => true,
@@ -230,6 +232,10 @@ impl Reader<'_> {
         let Some(family) = inet else {
             if row::is_unidentified(text) {
                 self.sockets.unidentified(file.at);
+            } else if !file.typed && self.is_address(file.name) {
+                let message = "neither type nor protocol of what seems a socket is shown: capture with \
+                               `-F pcfPtTndL`";
+                self.transcript.issue(IssueKind::RowUnread, file.at, message);
             }
             return;
         };
@@ -257,6 +263,15 @@ impl Reader<'_> {
             fd: file.fd,
         };
         self.sockets.add(shown, process);
+    }
+
+    /// Whether a name is that of a socket without a peer: files have whole paths for names.
+    fn is_address(&self, name: Option<Range<usize>>) -> bool {
+        let found = name.and_then(|range| name::parse(self.source.text(), range));
+        found.is_some_and(|found| {
+            let host = name::host(self.source.slice(found.host));
+            !found.connected && !matches!(host, name::Host::Name)
+        })
     }
 
     fn end_table(&mut self) {

@@ -29,6 +29,9 @@ pub(super) enum Host<'a> {
 }
 
 /// Splits `text` at `start..`; `None` where it is no endpoint.
+///
+/// Behind a port may stand the name that the portmapper has for it, in brackets: `*:2049[nfs]`.
+/// Source: lsof(8), `+M`; `print.c`, `update_portmap`.
 pub(super) fn parse(text: &str, range: Range<usize>) -> Option<Name> {
     let whole = text.get(range.clone())?;
     let (local, connected) = match whole.split_once("->") {
@@ -36,6 +39,10 @@ pub(super) fn parse(text: &str, range: Range<usize>) -> Option<Name> {
         None => (whole, false),
     };
     let (host, port) = local.rsplit_once(':')?;
+    let port = match port.strip_suffix(']').and_then(|port| port.split_once('[')) {
+        Some((port, name)) if !name.is_empty() => port,
+        Some(_) | None => port,
+    };
     let shaped = !host.is_empty()
         && !port.is_empty()
         && !local.contains(char::is_whitespace)

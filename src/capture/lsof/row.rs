@@ -14,13 +14,16 @@ pub(super) struct Header {
     pub(super) threads: bool,
 }
 
+/// The most columns behind PID, all options given. Source: lsof `print.c`, `print_file`.
+const COLUMNS: usize = 19;
+
 /// Reads a header: `COMMAND PID ... FD TYPE ... NAME`.
 pub(super) fn header(line: &str) -> Option<Header> {
     let mut words = line.split_ascii_whitespace();
     if words.next() != Some("COMMAND") || words.next() != Some("PID") {
         return None;
     }
-    let rest: Vec<&str> = words.take(16).collect();
+    let rest: Vec<&str> = words.take(COLUMNS).collect();
     let whole = rest.contains(&"FD") && rest.contains(&"TYPE") && rest.last() == Some(&"NAME");
     let indent = line.len() - line.trim_start().len();
     whole.then(|| Header { indent, threads: rest.contains(&"TID") })
@@ -67,7 +70,13 @@ pub(super) fn protocol(word: &str) -> Option<Protocol> {
         "ICMP" => Protocol::Number(1),
         "IGMP" => Protocol::Number(2),
         "ICMPV6" | "ICMP6" => Protocol::Number(58),
-        _ => return None,
+        "ESP" => Protocol::Number(50),
+        "AH" => Protocol::Number(51),
+        "GRE" => Protocol::Number(47),
+        "OSPFIGP" => Protocol::Number(89),
+        "RAWIP" => Protocol::Number(255),
+        // A number that lsof has no name for.
+        _ => Protocol::Number(word.strip_suffix('?')?.parse().ok().filter(|number| *number < 256)?),
     })
 }
 
@@ -97,7 +106,7 @@ fn words(line: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 }
 
 /// How many words are looked at: a row of an internet socket has fewer.
-const WORDS: usize = 24;
+const WORDS: usize = 28;
 
 fn number(word: &str) -> Option<u32> {
     let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
@@ -110,36 +119,51 @@ fn is_fd(word: &str) -> bool {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     match digits {
         0 => {
-            matches!(
-                word,
-                "cwd"
-                    | "rtd"
-                    | "txt"
-                    | "mem"
-                    | "mmap"
-                    | "err"
-                    | "jld"
-                    | "ltx"
-                    | "pd"
-                    | "tr"
-                    | "v86"
-                    | "DEL"
-                    | "NOFD"
-                    | "m86"
-                    | "fp."
-                    | "twd"
-                    | "ctty"
-                    | "Lnn"
-                    | "rdir"
-            ) || word.ends_with("-wd")
-                || word.ends_with("-rtd")
-                || word.ends_with("-txt")
+            // Mode and lock stand behind it too: `memr`, and `-` for no mode where there is a lock, `mem-W`.
+            let without =
+                |count: usize| word.get(..word.len().saturating_sub(count)).unwrap_or_default();
+            is_name(word)
+                || match word.as_bytes() {
+                    [.., b'r' | b'w' | b'u' | b'-', lock] if b"NrRwWuUxX".contains(lock) => {
+                        is_name(without(2)) || is_name(without(1))
+                    }
+                    [.., b'r' | b'w' | b'u'] => is_name(without(1)),
+                    _ => false,
+                }
         }
         _ => {
             let rest = word.get(digits..).unwrap_or_default();
             rest.len() <= 2 && rest.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
         }
     }
+}
+
+/// Whether a word is what stands for a number in the FD column.
+fn is_name(word: &str) -> bool {
+    matches!(
+        word,
+        "cwd"
+            | "rtd"
+            | "txt"
+            | "mem"
+            | "mmap"
+            | "err"
+            | "jld"
+            | "ltx"
+            | "pd"
+            | "tr"
+            | "v86"
+            | "DEL"
+            | "NOFD"
+            | "m86"
+            | "fp."
+            | "twd"
+            | "ctty"
+            | "Lnn"
+            | "rdir"
+    ) || word.ends_with("-wd")
+        || word.ends_with("-rtd")
+        || word.ends_with("-txt")
 }
 
 /// Command, process id and what stands first behind it, of a row whose words before FD are `before`.
@@ -185,7 +209,7 @@ pub(super) fn parse(line: &str, header: Option<Header>) -> Option<Row> {
             continue;
         }
         let Some((node, protocol)) =
-            (kind + 1..(kind + 8).min(all.len())).find_map(|at| Some((at, protocol(word(at)?)?)))
+            (kind + 1..(kind + 10).min(all.len())).find_map(|at| Some((at, protocol(word(at)?)?)))
         else {
             continue;
         };
@@ -360,6 +384,12 @@ mod tests {
             "systemd       1                   root   49u     unix 0xffff98e4afa55c00      0t0      27489 /run/x type=STREAM"
         ));
         assert!(!is_other("sshd 605 root 7u IPv4 5027204"));
+        assert!(is_other(
+            "dockerd-c 1205 root mem-W REG 253,0 32768 34346870 /var/lib/x/metadata.db"
+        ));
+        assert!(is_other(
+            "dockerd-c 1205 root memrR REG 253,0 32768 34346870 /var/lib/x/metadata.db"
+        ));
         assert!(!is_other("and then I ran it again"));
     }
 }

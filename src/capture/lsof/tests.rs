@@ -130,6 +130,55 @@ fn names_are_put_together_and_cut_ones_told() {
 }
 
 #[test]
+fn names_of_the_portmapper_stand_behind_ports() {
+    let text = format!(
+        "{HEADER}\
+         rpcbind 100 root 4u IPv4 30 0t0 TCP *:111[portmapper] (LISTEN)\n\
+         rpcbind 100 root 5u IPv6 31 0t0 UDP [::1]:nfs[100003]\n\
+         rpcbind 100 root 6u IPv4 32 0t0 TCP 10.0.0.1:2049[nfs]->10.0.0.2:800 (ESTABLISHED)\n\
+         strange 100 root 7u IPv4 33 0t0 TCP {{22}} (LISTEN)\n"
+    );
+    let capture = read(&text);
+    assert_eq!(
+        sockets(&capture),
+        ["tcp 0.0.0.0:111 rpcbind/100/4", "udp [::1]:2049 rpcbind/100/5"]
+    );
+    assert_eq!(kinds(&capture), [IssueKind::RowUnread], "a listener is not passed over");
+    let fields = "p100\ncrpcbind\nf4\ntIPv4\nPTCP\nn*:111[portmapper]\nTST=LISTEN\n";
+    assert_eq!(sockets(&read(fields)), ["tcp 0.0.0.0:111 rpcbind/100/4"]);
+}
+
+#[test]
+fn fields_without_a_type_are_no_sockets_unless_they_look_so() {
+    let unread =
+        read("p605\nf3\nn/etc/hosts\nf4\nn*:22\nf5\nn[::1]:631\nf6\nn10.0.0.1:1->10.0.0.2:2\n");
+    assert_eq!(sockets(&unread), [] as [&str; 0]);
+    assert_eq!(kinds(&unread), [IssueKind::RowUnread, IssueKind::RowUnread]);
+    let files = read("p605\nf3\nn/etc/a:22\nf4\npipe\nf5\nnanon_inode:[eventfd]\n");
+    assert_eq!(kinds(&files).len(), 1, "{:?}", files.issues);
+    // Without `f` each set ends with its name.
+    let sets = read("p605\nPTCP\nn*:22\nTST=LISTEN\nPUDP\nn*:53\n");
+    assert_eq!(sockets(&sets), ["tcp *:22 /605/?", "udp *:53 /605/?"]);
+    assert_eq!(kinds(&sets), []);
+}
+
+#[test]
+fn all_columns_and_raw_protocols() {
+    let text = "\
+COMMAND PID ZONE TID TASKCMD SECURITY-CONTEXT PPID PGID USER FD TYPE FILE-ADDR FCT FILE-FLAG NODE-ID DEVICE SIZE/OFF NLINK NODE NAME
+sshd 605 global 605 sshd system_u:system_r:sshd_t:s0-s0:c0.c1023 1 605 root 3u IPv4 0xffff8800 1 0x802 0xffff99 27204 0t0 1 TCP *:22 (LISTEN)
+ospfd 606 global 606 ospfd system_u:system_r:x_t:s0 1 606 root 3u IPv4 0xffff8800 1 0x802 0xffff99 27205 0t0 1 OSPFIGP *:*
+carp 607 global 607 carp system_u:system_r:x_t:s0 1 606 root 3u IPv4 0xffff8800 1 0x802 0xffff99 27206 0t0 1 112? *:*
+";
+    let capture = read(text);
+    assert_eq!(kinds(&capture), []);
+    assert_eq!(
+        sockets(&capture),
+        ["tcp 0.0.0.0:22 sshd/605/3", "raw 0.0.0.0:89 ospfd/606/3", "raw 0.0.0.0:112 carp/607/3"]
+    );
+}
+
+#[test]
 fn addresses_of_every_kind() {
     let address = |kind: &str, name: &str| {
         let text = format!("{HEADER}a 1 root 7u {kind} 0xd77 0t0 UDP {name}\n");

@@ -165,7 +165,11 @@ fn columns(line: &str) -> Option<Columns> {
         return None;
     }
     // `(state)` and `TCP-State` are those of the BSDs, whose addresses end in `.port`.
-    if rest.contains("(state)") || rest.contains("TCP-State") || netstat_bsd::is_netbsd(line) {
+    if rest.contains("(state)")
+        || rest.contains("TCP-State")
+        || netstat_bsd::is_narrow(line)
+        || netstat_bsd::is_kernel(line)
+    {
         return None;
     }
     let mut columns = Columns::default();

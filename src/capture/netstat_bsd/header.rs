@@ -45,15 +45,18 @@ pub(super) fn columns(line: &str) -> Option<Columns> {
     });
     let queues = match at {
         Some(_) => before && after(1) == "Listen",
-        None => words.first() == Some(&"Listen") && words.len() == 3,
+        None => matches!(
+            words.as_slice(),
+            ["Listen", "Local", "Address"] | ["Socket", "Flowhash", "Listen", "Local", "Address"]
+        ),
     };
     let known = |list: &[&str]| list.iter().any(|word| line.contains(word));
     let ours = match (after(1), after(2)) {
         _ if queues => true,
         ("Recv-Q", "Send-Q") => {
             at.is_some_and(|at| at > 0)
-                || known(&["(state)", "TCP-State", "R-MBUF", "flowid"])
-                || is_netbsd(line)
+                || known(&["(state)", "TCP-State", "IP-Proto", "R-MBUF", "flowid"])
+                || is_narrow(line)
         }
         ("Rexmit", "OOORcv") => true,
         ("Type", "Local") => line.contains("(state)"),
@@ -76,15 +79,25 @@ pub(super) fn columns(line: &str) -> Option<Columns> {
     })
 }
 
-/// Whether the words of Linux's header stand in NetBSD's columns: 22 characters and a blank, where
-/// Linux has 23 and a blank.
-pub(in crate::capture) fn is_netbsd(line: &str) -> bool {
+/// Whether the words of Linux's header stand in columns of NetBSD and OpenBSD: 22 characters and a blank, where
+/// Linux has 23 and a blank. NetBSD calls the last column `State`; OpenBSD has none for UDP.
+/// Source: NetBSD usr.bin/netstat/inet.c `protoprhdr`; OpenBSD usr.bin/netstat/inet.c `netdomainpr`.
+pub(in crate::capture) fn is_narrow(line: &str) -> bool {
     let place = |word: &str| line.find(word);
     let (Some(local), Some(foreign)) = (place("Local Address"), place("Foreign Address")) else {
         return false;
     };
+    let behind = line.get(foreign + "Foreign Address".len()..).unwrap_or_default();
     let state = line.get(foreign..).and_then(|rest| rest.find("State"));
-    foreign.saturating_sub(local) == 23 && state == Some(23)
+    foreign.saturating_sub(local) == 23 && (state == Some(23) || behind.trim().is_empty())
+}
+
+/// Whether a line is the header of kernel event or kernel control sockets of macOS, which begins as that of
+/// internet sockets does. Source: macOS network_cmds netstat.tproj/systm.c `systmpr`.
+pub(in crate::capture) fn is_kernel(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    ["Proto", "Recv-Q", "Send-Q"].iter().all(|name| words.next() == Some(name))
+        && matches!(words.next(), Some("vendor" | "unit" | "rxbytes"))
 }
 
 /// What the line above a header says of its section.

@@ -15,7 +15,8 @@
 //! netstat.tproj/inet.c; OpenBSD and NetBSD usr.bin/netstat/inet.c.
 //!
 //! `tcp46` is a socket for both families. Where IPv4 sockets are called `tcp4`, a `tcp6` wildcard
-//! takes IPv6 only: the kernel's flags say so (`inp_vflag`). OpenBSD and NetBSD print none of that.
+//! takes IPv6 only: the kernel's flags say so (`inp_vflag`). OpenBSD and NetBSD print none of that. A plain
+//! `tcp` beside `tcp4`, as AIX prints it, may take either.
 //!
 //! Raw sockets stand in the table for the protocols that netstat knows, so they prove presence only.
 
@@ -24,7 +25,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use self::header::{Columns, Heading, Owners};
@@ -37,7 +38,7 @@ use crate::snapshot::{
 };
 use crate::truth::Missing;
 
-pub(super) use self::header::is_netbsd;
+pub(super) use self::header::{is_kernel, is_narrow};
 
 /// The reader of the BSDs' netstat.
 #[derive(Debug)]
@@ -150,11 +151,21 @@ fn asked(call: &Invocation, known: Known) -> Asked {
                     ('p' | 'f' | 'I', _) => other = true,
                     // A kernel that is not the running one.
                     ('M' | 'N', _) => asked.hidden = Some(Missing::PartialTool),
+                    // FreeBSD: only what a jail sees.
+                    ('j', _) => asked.hidden = Some(Missing::Filtered),
                     _ => {}
                 }
                 break;
             }
             match letter {
+                // OpenBSD: only sockets of that routing table. FreeBSD's -T takes no value.
+                'T' if is_number(cluster.get(at + 1..).unwrap_or_default())
+                    || at + 1 == cluster.len()
+                        && arguments.as_slice().first().is_some_and(|next| is_number(next)) =>
+                {
+                    asked.hidden = Some(Missing::Filtered);
+                    break;
+                }
                 'a' | 'l' => listeners = true,
                 '4' => asked.sockets.family(Family::Ipv4),
                 '6' => asked.sockets.family(Family::Ipv6),
@@ -189,10 +200,14 @@ struct Reader {
     suffixed: bool,
     /// A row begins with the address of a kernel structure.
     pcb: bool,
-    /// An address is longer than those that are cut.
+    /// An address is longer than those that are cut, or its column wider than what they are cut to.
     wide: bool,
+    /// Sockets whose port is the name of a service, which may be cut.
+    named: Vec<usize>,
     /// Sockets whose address or port may be cut.
     cut: Vec<usize>,
+    /// Wildcards of rows that name no family.
+    bare: Vec<usize>,
     /// The first socket of the table.
     first: usize,
     /// The SCTP listener above: transport, families, port and where its line ends.
@@ -228,9 +243,7 @@ impl Rows for Reader {
             return true;
         }
         // Sockets came or went while they were listed: the list is of one moment before.
-        tables.place != Place::Outside
-            && text.starts_with("Some ")
-            && text.contains(" sockets may have been ")
+        tables.place != Place::Outside && is_notice(&text)
     }
 
     fn is_rowlike(&self, text: &str) -> bool {
@@ -255,6 +268,15 @@ impl Rows for Reader {
         self.look_again(tables);
         *self = Self::default();
     }
+}
+
+/// Whether a line says that sockets came or went, and nothing else: macOS ends one of the three without a
+/// line feed, so that a row can stand behind it. Source: netstat.tproj/inet.c `protopr`.
+fn is_notice(text: &str) -> bool {
+    let rest =
+        text.strip_prefix("Some ").and_then(|rest| rest.split_once(" sockets may have been "));
+    let what = rest.map(|(_, what)| what.trim_end().trim_end_matches('.'));
+    matches!(what, Some("deleted" | "created" | "created or deleted"))
 }
 
 impl Reader {
@@ -340,6 +362,9 @@ impl Reader {
         let local = text.get(row.local.clone()).unwrap_or_default();
         let (host, port) = row::split(local);
         self.wide |= port.is_some() && host.len() > HOST_WIDTH && row::host(host) != Host::Other;
+        // macOS 26 sets wide columns in the header of -v, and narrow ones below it that cut.
+        self.wide |=
+            row.foreign.as_ref().is_some_and(|foreign| foreign.start - row.local.start > 30);
         let evidence = tables.evidence();
         let transport = match row.kind {
             Kind::Ports(transport) => transport,
@@ -453,6 +478,12 @@ impl Reader {
         if self.may_be_cut(row, host_text, port_text, local) {
             self.cut.push(index);
         }
+        if socket.port_resolved {
+            self.named.push(index);
+        }
+        if matches!(row.kind, Kind::Ports(_)) && families == Families::V4 && !row.suffixed {
+            self.bare.push(index);
+        }
         let owner = owner(text, row, self.columns);
         socket.owners_missing = Some(match &owner {
             Some(Some(_)) => Missing::OthersNotShown,
@@ -484,15 +515,20 @@ impl Reader {
     fn may_be_cut(&self, row: &Row, host: &str, port: Option<&str>, local: &str) -> bool {
         let named = port.is_some_and(|port| !is_number(port) && port != "*");
         let most = if self.pcb && named { 12 } else { HOST_WIDTH };
-        let width = self.columns.width.unwrap_or(if row.pcb { 18 } else { 22 });
+        let width = self.width(row.pcb);
         let whole = port.is_some_and(|port| is_number(port) && port.len() == 5);
         host.len() == most && host.contains(':') || local.len() >= width && !whole
     }
 
+    /// How many characters an address and its port have at most, in a table that is not wide.
+    fn width(&self, pcb: bool) -> usize {
+        self.columns.width.filter(|&width| width <= 30).unwrap_or(if pcb { 18 } else { 22 })
+    }
+
     /// Sets what may be cut, and what only the whole table tells.
     fn look_again(&mut self, tables: &mut Tables<'_>) {
-        let wide = self.wide || self.columns.width.is_some_and(|width| width > 30);
-        let width = self.columns.width.unwrap_or(if self.pcb { 18 } else { 22 });
+        let wide = self.wide;
+        let width = self.width(self.pcb);
         let source = tables.source.clone();
         let builder = tables.transcript.builder();
         for index in std::mem::take(&mut self.cut).into_iter().filter(|_| !wide) {
@@ -518,8 +554,36 @@ impl Reader {
                 *place = socket;
             }
         }
+        // OpenBSD and NetBSD keep 8 characters of a service, so what fills them may be the beginning of another.
+        // The others keep 15, and no name is longer (RFC 6335, 5.1).
+        let named = std::mem::take(&mut self.named);
+        for index in named.into_iter().filter(|_| !self.suffixed) {
+            let Some(mut socket) = builder.snapshot().sockets().get(index).copied() else {
+                continue;
+            };
+            if socket.port_at.len != 8 || !socket.port_resolved {
+                continue;
+            }
+            let mut details = builder.snapshot().details(&socket);
+            (socket.port, socket.port_resolved) = (Port::Missing(Missing::PortCut), false);
+            details.port_text = Some(builder.text(socket.port_at));
+            builder.details(&mut socket, details);
+            if let Some(place) = builder.sockets_mut().get_mut(index) {
+                *place = socket;
+            }
+        }
+        let bare = std::mem::take(&mut self.bare);
         if !self.suffixed {
             return;
+        }
+        // AIX: `tcp` beside `tcp4` and `tcp6` is a socket of both, whose `*` may be that of either.
+        let four = Address::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        for index in bare {
+            if let Some(socket) = builder.sockets_mut().get_mut(index)
+                && socket.address == four
+            {
+                socket.address = Address::Star;
+            }
         }
         let six = Address::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         for socket in builder.sockets_mut().iter_mut().skip(self.first) {

@@ -138,15 +138,20 @@ pub(super) fn parse(text: &str) -> Option<Row> {
     let words = words(text);
     let word = |at: usize| words.get(at).and_then(|range| text.get(range.clone()));
     let place = |at: usize| words.get(at).cloned();
-    if is_queue(word(0)?) {
-        // macOS, -L.
-        let local = place(1).filter(|_| words.len() == 2 && word(1).is_some_and(is_endpoint))?;
+    // macOS puts the hash of the flow behind the pointer.
+    let hash = |word: &str| word.len() <= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let pointer = word(0).is_some_and(is_pointer) && word(1).is_some_and(hash);
+    let queue = if pointer && word(2).is_some_and(is_queue) { 2 } else { 0 };
+    if is_queue(word(queue)?) {
+        // macOS, -L, and with -A.
+        let local = place(queue + 1)
+            .filter(|_| words.len() == queue + 2 && word(queue + 1).is_some_and(is_endpoint))?;
         let rest = local.end;
         return Some(Row {
             kind: Kind::Ports(Transport::Tcp),
             families: Families::NotShown,
             suffixed: false,
-            pcb: false,
+            pcb: queue > 0,
             local,
             foreign: None,
             state: None,
@@ -154,8 +159,6 @@ pub(super) fn parse(text: &str) -> Option<Row> {
         });
     }
     let at = (0..3).find(|&at| word(at).is_some_and(|word| protocol(word).is_some()))?;
-    // macOS puts the hash of the flow behind it.
-    let hash = |word: &str| word.len() <= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     if at > 0 && !word(0).is_some_and(is_pointer) || at > 1 && !word(1).is_some_and(hash) {
         return None;
     }
@@ -179,9 +182,11 @@ pub(super) fn parse(text: &str) -> Option<Row> {
             Some(foreign.unwrap_or(words.get(next + 1)?.end..words.get(next + 1)?.end)),
         )
     } else {
-        // Two queues, or three counters of TCP and nothing of UDP with -T.
-        let numbers = (next..next + 3).take_while(|&at| word(at).is_some_and(is_number)).count();
-        if numbers < 2 && !(numbers == 0 && suffixed && kind == Kind::Ports(Transport::Udp)) {
+        // Two queues; three counters of TCP and nothing of UDP with -T; two queues and three windows of TCP with
+        // -B of OpenBSD.
+        let numbers = (next..next + 5).take_while(|&at| word(at).is_some_and(is_number)).count();
+        let digit = word(at).is_some_and(|word| word.ends_with(['4', '6']));
+        if numbers < 2 && !(numbers == 0 && digit && kind == Kind::Ports(Transport::Udp)) {
             return None;
         }
         next += numbers;

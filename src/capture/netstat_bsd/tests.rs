@@ -29,6 +29,12 @@ Address          Type   Recv-Q Send-Q            Inode             Conn         
 Registered kernel control modules
 id       flags    pcbcount rcvbuf   sndbuf   name
        1        9        0   131072   131072 com.apple.flow-divert
+Active kernel event sockets
+Proto Recv-Q Send-Q vendor  class  subcl
+kevt       0      0      1      1     11
+Active kernel control sockets
+Proto Recv-Q Send-Q   unit     id name
+kctl       0      0      1      8 com.apple.netsrc
 ";
 
 #[test]
@@ -60,6 +66,10 @@ fn a_known_command_proves_what_it_selects() {
     assert_eq!(coverage(&with("netstat -an | grep LISTEN")), "");
     assert_eq!(coverage(&with("netstat -anf inet")), "tcp4p6p udp4p6p", "IPv6 rows are not its");
     assert_eq!(why(&with("netstat -n"), Transport::Tcp, Family::Ipv4), "listeners-not-shown");
+    for command in ["netstat -T99 -ln", "netstat -an -T 1", "netstat -anT 1", "netstat -j web -an"]
+    {
+        assert_eq!(why(&with(command), Transport::Tcp, Family::Ipv4), "filtered", "{command}");
+    }
     let udp: String = MACOS
         .lines()
         .filter(|line| !line.starts_with("tcp"))
@@ -188,6 +198,53 @@ tcp6       0      0 2001:db8:1234:5678:90ab:cdef:1234:5678.22     *.*           
 }
 
 #[test]
+fn a_wide_header_over_narrow_columns_is_no_sign_of_whole_addresses() {
+    // macOS 26: `netstat -anv`.
+    let text = "\
+Active Internet connections (including servers)
+Proto Recv-Q Send-Q  Local Address                                 Foreign Address                               (state)          rxbytes      txbytes  rhiwat  shiwat          process:pid    state  options           gencnt    flags   flags1 usecnt rtncnt fltrs
+tcp6       0      0  fe80::c34:4384:6.49194 *.*                    LISTEN                0            0  131072  131072         rapportd:3000    00102 00000004 000000000033af39 00080083 01000800      2      0 000000
+tcp6       0      0  ::1.631                *.*                    LISTEN                0            0  131072  131072            cupsd:300     00102 00000004 000000000033af39 00080083 01000800      2      0 000000
+";
+    let read = capture(text);
+    assert_eq!(
+        sockets(&read),
+        ["tcp fe80::c34:4384:6:49194 address-cut rapportd/3000", "tcp [::1]:631 cupsd/300"]
+    );
+    assert_eq!(issues(&read), []);
+    let wide = text
+        .replace("49194 *.*   ", "49194                        *.*   ")
+        .replace("::1.631                ", "::1.631                                       ");
+    assert_eq!(sockets(&capture(&wide))[0], "tcp [fe80::c34:4384:6]:49194 rapportd/3000");
+}
+
+#[test]
+fn names_of_services_may_be_cut() {
+    // `kerberos-adm` is cut to `kerberos`.
+    let text = "\
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address        TCP-State
+tcp          0      0  *.kerberos             *.*                    LISTEN
+tcp          0      0  *.microsof             *.*                    LISTEN
+tcp          0      0  *.ssh                  *.*                    LISTEN
+tcp          0      0  192.168.122.255.netbio *.*                    LISTEN
+";
+    assert_eq!(
+        sockets(&capture(text)),
+        [
+            "tcp 0.0.0.0:kerberos port-cut",
+            "tcp 0.0.0.0:microsof port-name",
+            "tcp 0.0.0.0:22 resolved",
+            "tcp 192.168.122.255:netbio port-cut",
+        ]
+    );
+    let free = text.replace("tcp  ", "tcp4 ");
+    assert_eq!(sockets(&capture(&free))[0], "tcp 0.0.0.0:88 resolved");
+    let longest = free.replace("*.kerberos       ", "*.afs3-fileserver");
+    assert_eq!(sockets(&capture(&longest))[0], "tcp 0.0.0.0:7000 resolved");
+}
+
+#[test]
 fn openbsd_and_netbsd_name_tcp_without_a_family() {
     let open = "\
 Active Internet connections (only servers)
@@ -225,6 +282,75 @@ udp        0      0  *.68                   *.*
 }
 
 #[test]
+fn openbsd_has_a_header_for_each_kind_of_socket() {
+    let text = "\
+gate# netstat -an
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address        TCP-State
+tcp          0      0  10.0.0.5.22            10.0.0.9.50022         ESTABLISHED
+tcp          0      0  *.22                   *.*                    LISTEN
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address       \u{20}
+udp          0      0  *.514                  *.*                   \u{20}
+udp          0      0  *.*                    *.*                   \u{20}
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address        IP-Proto
+ip           0      0  *.*                    *.*                    89
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q  Local Address          Foreign Address
+udp6         0      0  ::1.53                 *.*
+Active UNIX domain sockets
+Address            Type   Recv-Q Send-Q              Inode               Conn               Refs            Nextref  Addr
+0x0                stream      0      0                0x0                0x0                0x0                0x0  /var/run/x
+";
+    let read = capture(text);
+    assert_eq!(issues(&read), []);
+    assert_eq!(
+        sockets(&read),
+        ["tcp 0.0.0.0:22", "udp 0.0.0.0:514", "raw 0.0.0.0:89", "udp [::1]:53"]
+    );
+    assert_eq!(coverage(&read), "tcp4P6P udp4P6P");
+    // -B.
+    let windows = "\
+Active Internet connections (including servers)
+Proto   Recv-Q Send-Q Recv-W Send-W Cgst-W  Local Address          Foreign Address        TCP-State
+tcp          0      0  16384      0      0  *.22                   *.*                    LISTEN
+tcp          0      0  16384  17376   4344  10.0.0.5.22            10.0.0.9.50022         ESTABLISHED
+";
+    let read = capture(windows);
+    assert_eq!((issues(&read), sockets(&read)), (vec![], vec!["tcp 0.0.0.0:22".to_owned()]));
+}
+
+#[test]
+fn a_wildcard_without_a_family_beside_those_with_one_may_be_of_either() {
+    // AIX.
+    let text = "\
+Active Internet connections (including servers)
+Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)
+tcp        0      0  *.8080                 *.*                    LISTEN
+tcp        0      0  10.1.1.1.8443          *.*                    LISTEN
+tcp4       0      0  *.22                   *.*                    LISTEN
+tcp6       0      0  *.22                   *.*                    LISTEN
+udp        0      0  *.514                  *.*
+";
+    assert_eq!(
+        sockets(&capture(text)),
+        ["tcp *:8080", "tcp 10.1.1.1:8443", "tcp 0.0.0.0:22", "tcp [::]:22 v6only", "udp *:514",]
+    );
+}
+
+#[test]
+fn a_row_behind_a_notice_is_not_passed_over() {
+    let notice = "Some tcp sockets may have been created or deleted";
+    let whole = MACOS.replace("udp6 ", &format!("{notice}.\nudp6 "));
+    assert_eq!(issues(&capture(&whole)), []);
+    let glued = MACOS.replace("udp6 ", &format!("{notice}udp6 "));
+    let read = capture(&glued);
+    assert_eq!(issues(&read), [(IssueKind::RowUnread, 10)]);
+    assert_eq!(coverage(&read), "");
+}
+
+#[test]
 fn freebsd_queues_columns_sctp_and_names() {
     let queues = "\
 Current listen queue sizes (qlen/incqlen/maxqlen)
@@ -237,6 +363,18 @@ unix  0/0/30                           /var/run/devd.pipe
     assert!(read.issues.is_empty(), "{:?}", read.issues);
     assert_eq!(sockets(&read), ["tcp 0.0.0.0:22", "tcp *:443 dual"]);
     assert_eq!(why(&read, Transport::Tcp, Family::Ipv4), "partial-tool");
+    let hashes = "\
+Current listen queue sizes (qlen/incqlen/maxqlen)
+Socket           Flowhash Listen         Local Address        \u{20}
+f28c2482e4cb4419        0 0/0/128        *.8080               \u{20}
+f28c2482ec478c09 8fa31c02 0/0/10         127.0.0.1.4301       \u{20}
+";
+    let read = capture(hashes);
+    assert_eq!(
+        (issues(&read), sockets(&read)),
+        (vec![], vec!["tcp *:8080".to_owned(), "tcp 127.0.0.1:4301".to_owned()])
+    );
+    assert_eq!(coverage(&read), "");
     let wide = "\
 root@fb:~ # netstat -aTn
 Active Internet connections (including servers)
@@ -244,13 +382,17 @@ Proto Rexmit OOORcv 0-win  Local Address          Foreign Address
 tcp4       0      0      0 *.22                   *.*
 tcp4       0      0      0 10.0.0.5.22            10.0.0.1.51000
 udp4                       *.514                  *.*
+udp6                       *.514                  *.*
 Active SCTP associations (including servers)
 Proto Type  Local Address          Foreign Address        (state)
 sctp4 1to1  *.2905                                        LISTEN
 sctp4 1to1  10.0.0.5.9899          10.0.0.6.9899          ESTABLISHED
 ";
     let read = capture(wide);
-    assert_eq!(sockets(&read), ["tcp 0.0.0.0:22", "udp 0.0.0.0:514", "sctp 0.0.0.0:2905"]);
+    assert_eq!(
+        sockets(&read),
+        ["tcp 0.0.0.0:22", "udp 0.0.0.0:514", "udp [::]:514 v6only", "sctp 0.0.0.0:2905"]
+    );
     assert_eq!(issues(&read), []);
     assert_eq!(coverage(&read), "tcp4P6P udp4P6P");
     let names = "\

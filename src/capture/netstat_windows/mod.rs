@@ -138,6 +138,14 @@ fn is_known_header(line: &str) -> bool {
         "\u{30ed}\u{30fc}\u{30ab}\u{30eb}",
         "\u{b85c}\u{cec8}",
     ];
+    // Pages make one blank of several.
+    let mut english = line.split_ascii_whitespace();
+    if ["Proto", "Local", "Address", "Foreign", "Address"]
+        .iter()
+        .all(|name| english.next() == Some(name))
+    {
+        return true;
+    }
     let mut words = line.split_ascii_whitespace();
     let known = |word: Option<&str>, list: &[&str]| word.is_some_and(|word| list.contains(&word));
     known(words.next(), FIRST) && known(words.next(), SECOND) && columns(line) >= 3
@@ -145,7 +153,10 @@ fn is_known_header(line: &str) -> bool {
 
 /// How many columns a header has: texts between runs of two blanks and more. Digits are in none.
 fn columns(line: &str) -> usize {
-    if line.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'[' | b'>' | b'$')) {
+    // In a code page that was lost a bracket may be the second byte of a character, a digit never.
+    let lost = line.contains('\u{FFFD}');
+    let strange = |byte: u8| !lost && matches!(byte, b'[' | b'>' | b'$');
+    if line.bytes().any(|byte| byte.is_ascii_digit() || strange(byte)) {
         return 0;
     }
     line.trim().split("  ").filter(|column| !column.trim().is_empty()).count()
@@ -201,6 +212,15 @@ struct Reader {
     above: Option<Option<usize>>,
     /// How many lines stand below the row so far.
     below: usize,
+    /// The row above begins with no blank.
+    bare: bool,
+}
+
+/// Whether a line without its blanks can be one of `-b`: a program, or a single word for a service or a module.
+fn is_below(trimmed: &str) -> bool {
+    let word =
+        !trimmed.contains([' ', '$', '>']) && (!trimmed.contains(':') || trimmed.contains(":\\"));
+    word || trimmed.starts_with('[') && trimmed.ends_with(']') || trimmed.starts_with("-- unknown")
 }
 
 impl Rows for Reader {
@@ -274,6 +294,7 @@ impl Reader {
             tables.spoil(Missing::CutOff);
         }
         (self.above, self.below) = (Some(None), 0);
+        self.bare = !text.starts_with([' ', '\t']);
         if !listens || matches!(slice(&row.port), "*" | "0") {
             return;
         }
@@ -345,8 +366,12 @@ impl Reader {
         }
         let asked = tables.command().is_some_and(|call| call.has('b', "") || call.has('B', ""));
         let program = trimmed.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-        self.programs |= asked || program.is_some() || self.names_program_soon(tables, line, text);
-        if !self.programs || !text.starts_with([' ', '\t']) {
+        let unknown = trimmed == "Can not obtain ownership information";
+        self.programs |=
+            asked || unknown || program.is_some() || self.names_program_soon(tables, line, text);
+        // A page may take the blanks away that the lines begin with: those of the rows too, then.
+        let indented = text.starts_with([' ', '\t']);
+        if !self.programs || !indented && !(self.bare && (unknown || is_below(trimmed))) {
             return false;
         }
         self.below += 1;
@@ -372,7 +397,7 @@ impl Reader {
     /// Whether a program in brackets stands in the lines behind, before any that `-b` does not print:
     /// then so does this one belong to `-b`.
     fn names_program_soon(&self, tables: &Tables<'_>, line: LineRange, text: &str) -> bool {
-        if !text.starts_with([' ', '\t']) {
+        if !text.starts_with([' ', '\t']) && !self.bare {
             return false;
         }
         let lines = tables.transcript.lines_from(line.next).take(BELOW);
@@ -382,7 +407,9 @@ impl Reader {
             if trimmed.starts_with('[') && trimmed.ends_with(']') {
                 return true;
             }
-            let own = row::is_rowlike(trimmed) || text.starts_with([' ', '\t']);
+            let own = row::is_rowlike(trimmed)
+                || text.starts_with([' ', '\t'])
+                || self.bare && is_below(trimmed);
             if trimmed.is_empty() || !own {
                 return false;
             }

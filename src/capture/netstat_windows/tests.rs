@@ -114,6 +114,69 @@ Aktive Verbindungen
     let read = capture(text);
     assert_eq!(sockets(&read), ["tcp 0.0.0.0:445 /4", "tcp 0.0.0.0:22 sshd.exe/2016"]);
     assert_eq!(issues(&read), []);
+    // No program at all.
+    let text = "\
+  Proto  Local Address          Foreign Address        State           PID
+  TCP    0.0.0.0:445            0.0.0.0:0              LISTENING       4
+ Can not obtain ownership information
+";
+    let read = capture(text);
+    assert_eq!((sockets(&read), issues(&read)), (vec!["tcp 0.0.0.0:445 /4".to_owned()], vec![]));
+}
+
+#[test]
+fn a_page_may_take_away_the_blanks_that_lines_begin_with() {
+    let text = "\
+Active Connections
+
+Proto  Local Address          Foreign Address        State           PID
+TCP    0.0.0.0:445            0.0.0.0:0              LISTENING       4
+Can not obtain ownership information
+TCP    0.0.0.0:135            0.0.0.0:0              LISTENING       924
+RpcSs
+[svchost.exe]
+TCP    0.0.0.0:1025           0.0.0.0:0              LISTENING       925
+C:\\WINDOWS\\System32\\WS2_32.dll
+-- unknown component(s) --
+[Some Program.exe]
+and a line of something else
+";
+    let read = capture(text);
+    assert_eq!(
+        sockets(&read),
+        [
+            "tcp 0.0.0.0:445 /4",
+            "tcp 0.0.0.0:135 svchost.exe/924",
+            "tcp 0.0.0.0:1025 Some Program.exe/925",
+        ]
+    );
+    assert_eq!(issues(&read), [(IssueKind::RowUnread, 13)]);
+}
+
+#[test]
+fn a_page_may_make_one_blank_of_several() {
+    let text = "\
+Active Connections
+Proto Local Address Foreign Address State PID
+TCP 0.0.0.0:135 0.0.0.0:0 LISTENING 748
+UDP [::]:500 *:* 900
+";
+    let read = capture(text);
+    assert_eq!(sockets(&read), ["tcp 0.0.0.0:135 /748", "udp [::]:500 /900"]);
+    assert_eq!((issues(&read), coverage(&read)), (vec![], "tcp4p6p udp4p6p".to_owned()));
+}
+
+#[test]
+fn a_header_in_a_code_page_that_was_lost_may_hold_brackets() {
+    // Shift JIS: the second byte of the long vowel sign is that of a bracket.
+    let lost = "\u{fffd}\u{fffd}";
+    let text = format!(
+        "{lost}A{lost}\n\n  {lost}v{lost}  {lost}[{lost} {lost}A        {lost}O{lost}[  {lost}           PID\n  \
+         TCP         0.0.0.0:135            0.0.0.0:0              LISTENING       748\n"
+    );
+    let read = capture(&text);
+    assert_eq!(coverage(&read), "tcp4p");
+    assert_eq!(issues(&read), []);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What `ConvertTo-Json` writes: an array of objects, one object, or `{"value": [...], "Count": 2}` of
 //! Windows PowerShell. States are numbers unless they were made text.
 
-use super::record::Field;
+use super::record::{self, Field};
 use super::{PowerShell, class};
 use crate::capture::document::{Draft, port_number};
 use crate::capture::seen::Seen;
@@ -79,9 +79,15 @@ fn listener(
     let port = get(value, Field::LocalPort).ok_or("it has no local port")?;
     let text = address.string().ok_or("the local address is no text")?;
     let number = port.scalar().and_then(|port| port_number(&port)).ok_or("the port is none")?;
+    // An endpoint of UDP that was put beside connections has none, or an empty one.
+    let state =
+        get(value, Field::State).and_then(Value::scalar).filter(|state| !state.trim().is_empty());
     let told = match value.get(&["CimClass"]).map(|class| class.raw()).and_then(class) {
         Some(transport) => Some(transport),
-        None => get(value, Field::State).map(|_| Transport::Tcp),
+        None => get(value, Field::Protocol)
+            .and_then(Value::string)
+            .and_then(|name| record::protocol(&name))
+            .or_else(|| state.is_some().then_some(Transport::Tcp)),
     };
     let transport = told.unwrap_or(Transport::Udp);
     let mut socket = draft.new_socket(transport, value.range());
@@ -89,7 +95,6 @@ fn listener(
     let lost = draft.address(&mut socket, &text, address.range(), Missing::AddressNotShown);
     let Address::Ip(ip) = socket.address else { return Err("the local address is none") };
     rows.family(if ip.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 });
-    let state = get(value, Field::State).and_then(Value::scalar);
     let remote = get(value, Field::RemotePort).and_then(Value::number::<u32>);
     let listens = match (transport, state) {
         (Transport::Udp, _) => true,

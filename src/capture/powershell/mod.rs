@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Columns are those that someone selected. With a column of states the rows are of TCP; without, the
-//! cmdlet at the prompt tells, or the type that `Export-Csv` writes, or the widths of the view that is
+//! cmdlet at the prompt tells, or a column of protocols, or the type that `Export-Csv` writes, or the widths of the view that is
 //! the default for UDP; else the transport is not known. Values that do not fit their column end in
 //! `...` (`\u{2026}` since PowerShell 6). Each cmdlet lists its own transport and no other.
 //! Source: Microsoft, NetTCPIP module; MSFT_NetTCPConnection and MSFT_NetUDPEndpoint.
@@ -233,6 +233,8 @@ struct Reader {
     /// What the rows are of, and whether that is a guess.
     transport: Option<Transport>,
     kind: Told,
+    /// There is a column of states.
+    states: bool,
     /// The type line above the header.
     typed: Option<Transport>,
 }
@@ -324,6 +326,7 @@ impl Reader {
         tables.begin(true);
         let has = |field| fields.contains(&Some(field));
         let called = tables.command().map(transport_of);
+        self.states = has(Field::State);
         (self.transport, self.kind) = match typed.or(called) {
             _ if has(Field::State) => (Some(Transport::Tcp), Told::Shown),
             Some(transport) => (Some(transport), Told::Shown),
@@ -391,10 +394,14 @@ impl Reader {
     fn record(&mut self, tables: &mut Tables<'_>, record: &Record, line: LineRange) {
         let source = tables.source.clone();
         let typed = record.text(&source, Field::Class).and_then(class);
+        let typed =
+            typed.or_else(|| record.text(&source, Field::Protocol).and_then(record::protocol));
+        // Every connection has a state: what has none is no object of the cmdlet for TCP.
+        let stateless = self.states && record.text(&source, Field::State).is_none();
         let (transport, told) = match (typed, self.transport) {
             (Some(transport), _) => (transport, Told::Shown),
-            (None, Some(transport)) => (transport, self.kind),
-            (None, None) => (Transport::Udp, Told::No),
+            (None, Some(transport)) if !stateless => (transport, self.kind),
+            (None, _) => (Transport::Udp, Told::No),
         };
         record::add(tables, record, transport, told, line);
     }

@@ -26,6 +26,7 @@ pub(in crate::capture) enum Field {
     Path,
     User,
     Class,
+    Protocol,
 }
 
 impl Field {
@@ -50,6 +51,9 @@ impl Field {
             ("UserName", Field::User),
             ("User", Field::User),
             ("CimClass", Field::Class),
+            ("Protocol", Field::Protocol),
+            ("Proto", Field::Protocol),
+            ("Transport", Field::Protocol),
         ];
         let name = name.trim();
         NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, field)| *field)
@@ -59,7 +63,7 @@ impl Field {
 /// The properties of one object, as ranges of the text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::capture) struct Record {
-    fields: [Option<Span>; 11],
+    fields: [Option<Span>; 12],
     /// Where the object stands.
     pub(in crate::capture) start: usize,
     pub(in crate::capture) end: usize,
@@ -149,6 +153,15 @@ pub(super) fn cells(line: &str, delimiter: u8) -> Option<Vec<Range<usize>>> {
             Some(byte) if *byte == delimiter => at += 1,
             Some(_) => return None,
         }
+    }
+}
+
+/// The transport that a column of protocols names, which whoever puts both cmdlets together adds.
+pub(super) fn protocol(text: &str) -> Option<Transport> {
+    match text.get(..3)? {
+        name if name.eq_ignore_ascii_case("TCP") => Some(Transport::Tcp),
+        name if name.eq_ignore_ascii_case("UDP") => Some(Transport::Udp),
+        _ => None,
     }
 }
 

@@ -248,6 +248,46 @@ fn both_cmdlets_in_one_text_cover_both() {
 }
 
 #[test]
+fn objects_of_both_cmdlets_in_one_table() {
+    let told = "\
+Proto LocalAddress LocalPort State       OwningProcess
+----- ------------ --------- -----       -------------
+TCP   0.0.0.0            135 Listen                900
+TCP   10.0.0.5         50001 Established           901
+UDP   0.0.0.0            123                       902
+";
+    let read = capture(told);
+    assert_eq!(sockets(&read), ["tcp 0.0.0.0:135 /900", "udp 0.0.0.0:123 /902"]);
+    assert_eq!(issues(&read), []);
+    assert_eq!(coverage(&read), "tcp4p udp4p");
+    // Nothing but the empty state tells.
+    let untold = "\
+\"LocalAddress\",\"LocalPort\",\"State\",\"ProcessName\"
+\"0.0.0.0\",\"135\",\"Listen\",\"svchost\"
+\"10.0.0.5\",\"50001\",\"Established\",\"app\"
+\"0.0.0.0\",\"123\",\"\",\"svchost\"
+\"::\",\"500\",,\"svchost\"
+";
+    let read = capture(untold);
+    assert_eq!(
+        sockets(&read),
+        [
+            "tcp 0.0.0.0:135 svchost/?",
+            "udp 0.0.0.0:123 untold svchost/?",
+            "udp [::]:500 untold svchost/?",
+        ]
+    );
+    let text = r#"[{"Protocol":"TCP","LocalAddress":"0.0.0.0","LocalPort":135,"State":2},
+        {"Protocol":"UDP","LocalAddress":"0.0.0.0","LocalPort":123,"State":null},
+        {"LocalAddress":"0.0.0.0","LocalPort":500,"State":""}]
+"#;
+    assert_eq!(
+        sockets(&capture(text)),
+        ["tcp 0.0.0.0:135", "udp 0.0.0.0:123", "udp 0.0.0.0:500 untold"]
+    );
+}
+
+#[test]
 fn errors_of_the_cmdlets_and_strange_rows() {
     let text = format!("{TABLE}Get-NetTCPConnection : Access is denied.\n");
     assert_eq!(coverage(&capture(&text)), "");

@@ -7,10 +7,15 @@
 //! ```
 //!
 //! A row is one descriptor of one process: a socket that several processes hold has a row for each.
-//! `?` is a socket that no process holds, such as one of the kernel. Without the column of states
+//! `?`, `??` since FreeBSD 15, is a socket that no process holds, such as one of the kernel. Without the column of states
 //! (`-s`) TCP sockets that are bound and do not listen look like listeners. A process name is cut at
 //! 10 characters and can hold blanks, so the fields are found by the shape of four of them: two
 //! numbers, a protocol and an endpoint. A line that has this shape twice is not read.
+//!
+//! FreeBSD up to 11 or so puts a blank into `tcp4 6`, and none between columns that run over: a process id then
+//! stands behind the name, `*:*` behind the address.
+//! FreeBSD 15 cuts addresses with their ports at 21 characters unless `-w` widens the columns, so what is left
+//! of an IPv6 address may look like an address and a port; older versions let long ones push the row.
 //! Sources: FreeBSD usr.bin/sockstat/main.c (sockstat.c before 15) `display`, `displaysock`; NetBSD
 //! usr.bin/sockstat/sockstat.c `print_socket`.
 
@@ -51,7 +56,7 @@ impl CaptureFormat for Sockstat {
 
     fn row(&self, line: &str) -> Option<&'static str> {
         match parse(line) {
-            Parsed::Row(row) if row.kind != Kind::Other => {
+            Parsed::Row(row) if row.kind != Kind::Other && !row.pid.is_empty() => {
                 Some("process id, descriptor, protocol and endpoints: a row of sockstat")
             }
             Parsed::Row(_) | Parsed::Ambiguous | Parsed::None => None,
@@ -77,6 +82,7 @@ impl CaptureFormat for Sockstat {
             | Missing::RowUnread
             | Missing::OwnerHidden
             | Missing::OthersNotShown => "capture the whole table, as root: `sudo sockstat -46l`",
+            Missing::AddressCut | Missing::PortCut => "capture wide columns: `sudo sockstat -46lw`",
             Missing::NotProven => {
                 "keep the prompt line of root, or name the command: `--command 'sudo sockstat -46l'`"
             }
@@ -181,6 +187,24 @@ struct Row {
     rest: usize,
 }
 
+/// The width of the address columns without `-w`, where FreeBSD 15 cuts.
+const WIDTH: usize = 21;
+
+/// Whether an endpoint may have lost its end: an IPv6 address that fills its column, with no port of five digits
+/// behind it. The longest IPv4 address and port just fit. Source: FreeBSD 15 usr.bin/sockstat/main.c `display_sock`.
+fn may_be_cut(endpoint: &str) -> bool {
+    let whole = |port: &str| port.len() == 5 && is_number(port);
+    endpoint.len() == WIDTH
+        && endpoint.bytes().filter(|&byte| byte == b':').count() >= 2
+        && endpoint.bytes().all(|byte| byte.is_ascii_graphic())
+        && endpoint.rsplit_once(':').is_none_or(|(_, port)| !whole(port))
+}
+
+/// Whether a word can be an address with a port, whole or cut.
+fn is_endpoint(word: &str) -> bool {
+    split(word).is_some() || may_be_cut(word)
+}
+
 enum Parsed {
     Row(Row),
     /// The fields can be found in two places.
@@ -200,7 +224,7 @@ fn protocol(word: &str) -> Option<(Kind, bool, bool)> {
     let kind = match base {
         "tcp" | "toe" => Kind::Ports(Transport::Tcp),
         "udp" => Kind::Ports(Transport::Udp),
-        "udplite" => Kind::Ports(Transport::Udplite),
+        "udplite" | "udpl" => Kind::Ports(Transport::Udplite),
         "sctp" => Kind::Ports(Transport::Sctp),
         "icmp" => Kind::Raw(if six { 58 } else { 1 }),
         "raw" => Kind::Raw(255),
@@ -226,6 +250,24 @@ fn split(endpoint: &str) -> Option<(&str, &str)> {
     (!host.is_empty() && port_like).then_some((host, port))
 }
 
+/// How long the local endpoint is that runs into the foreign one: into `*:*`, or of two IPv4 addresses the first.
+fn run_together(word: &str) -> Option<usize> {
+    let free = |host: &str| matches!(address::parse(host).host, HostText::Ip(_) | HostText::Star);
+    if let Some(local) = word.strip_suffix("*:*") {
+        return split(local).filter(|(host, _)| free(host)).map(|_| local.len());
+    }
+    let mut parts = word.split(':');
+    let (host, middle, port) = (parts.next()?, parts.next()?, parts.next()?);
+    let four = |host: &str| matches!(address::parse(host).host, HostText::Ip(IpAddr::V4(_)));
+    // Where the port ends is not told, and does not matter: the socket is connected.
+    let digits = middle.bytes().take_while(u8::is_ascii_digit).count();
+    let connected = parts.next().is_none()
+        && four(host)
+        && is_number(port)
+        && (1..digits).any(|at| middle.get(at..).is_some_and(four));
+    connected.then_some(host.len() + 2)
+}
+
 /// Takes a row apart.
 fn parse(text: &str) -> Parsed {
     if !text.as_bytes().iter().any(|byte| matches!(byte, b':' | b'.' | b'/' | b'?' | b'>' | b'(')) {
@@ -234,30 +276,47 @@ fn parse(text: &str) -> Parsed {
     let words = words(text);
     let word =
         |at: usize| words.get(at).and_then(|range| text.get(range.clone())).unwrap_or_default();
-    let number = |at: usize| is_number(word(at)) || word(at) == "?";
+    let number = |at: usize| is_number(word(at)) || matches!(word(at), "?" | "??");
     let mut found = None;
     // User and command take two words at least.
-    for at in 4..words.len() {
-        let Some((kind, four, six)) = protocol(word(at)) else { continue };
-        let shaped = number(at - 1) && number(at - 2);
-        let ends = kind == Kind::Other || split(word(at + 1)).is_some();
+    for at in 3..words.len() {
+        let Some((kind, four, mut six)) = protocol(word(at)) else { continue };
+        // A process id that stands behind the name without a blank.
+        let glued = at >= 3 && word(at - 2).ends_with(|c: char| c.is_ascii_digit());
+        let shaped = number(at - 1) && (at > 3 && number(at - 2) || glued && kind != Kind::Other);
+        let mut last = at;
+        if four && word(at).ends_with('4') && word(at + 1) == "6" && is_endpoint(word(at + 2)) {
+            (six, last) = (true, at + 1);
+        }
+        let ends = kind == Kind::Other || is_endpoint(word(last + 1));
         if !(shaped && ends) {
             continue;
         }
         if found.is_some() {
             return Parsed::Ambiguous;
         }
-        found = Some((at, kind, four, six));
+        found = Some((at, last, kind, four, six));
     }
-    let Some((at, kind, four, six)) = found else { return Parsed::None };
+    let Some((at, last, kind, four, six)) = found else { return Parsed::None };
     let ranges = || -> Option<Row> {
-        let end = words.get(at)?.end;
-        let local = words.get(at + 1).cloned().unwrap_or(end..end);
-        let foreign = words.get(at + 2).filter(|_| split(word(at + 2)).is_some()).cloned();
+        let end = words.get(last)?.end;
+        let mut local = words.get(last + 1).cloned().unwrap_or(end..end);
+        let mut foreign = words.get(last + 2).filter(|_| is_endpoint(word(last + 2))).cloned();
+        if foreign.is_none() && kind != Kind::Other {
+            let before = run_together(text.get(local.clone())?);
+            foreign = before.map(|length| local.start + length..local.end);
+            local.end = foreign.as_ref().map_or(local.end, |foreign| foreign.start);
+        }
+        let number = is_number(word(at - 2)) || matches!(word(at - 2), "?" | "??");
+        let (command, pid) = match number && at > 3 {
+            true => (words.get(1)?.start..words.get(at - 3)?.end, words.get(at - 2)?.clone()),
+            // Where the name ends and the number begins is not told.
+            false => (words.get(1)?.start..words.get(at - 2)?.end, end..end),
+        };
         Some(Row {
             user: words.first()?.clone(),
-            command: words.get(1)?.start..words.get(at - 3)?.end,
-            pid: words.get(at - 2)?.clone(),
+            command,
+            pid,
             fd: words.get(at - 1)?.clone(),
             kind,
             four,
@@ -278,6 +337,10 @@ struct Reader {
     first: usize,
     /// The header has a column of states.
     states: bool,
+    /// Columns that cut nothing: those of FreeBSD 14 and older, or wide ones.
+    wide: bool,
+    /// Sockets whose endpoint may be cut.
+    cut: Vec<usize>,
     /// The SCTP listener above.
     sctp: Option<Row>,
     /// Range of the line that it stands in.
@@ -292,6 +355,7 @@ impl Rows for Reader {
             tables.begin(true);
             self.first = tables.transcript.builder().snapshot().sockets().len();
             self.states = text.contains("STATE");
+            self.wide = is_wide(&text);
             if !line.terminated {
                 tables.spoil(Missing::CutOff);
             }
@@ -315,6 +379,7 @@ impl Rows for Reader {
     }
 
     fn end(&mut self, tables: &mut Tables<'_>) {
+        self.cut(tables);
         if self.suffixed {
             let sockets = tables.transcript.builder().sockets_mut();
             for socket in sockets.iter_mut().skip(self.first) {
@@ -329,6 +394,16 @@ impl Rows for Reader {
         share(sockets.get_mut(self.first..).unwrap_or_default());
         *self = Self::default();
     }
+}
+
+/// Whether a header is that of columns which cut nothing: FreeBSD sets PID and FD flush left up to 14, and `-w`
+/// makes the columns as wide as what stands in them.
+fn is_wide(header: &str) -> bool {
+    let place = |word: &str| header.find(word);
+    let columns = place("LOCAL ADDRESS").zip(place("FOREIGN ADDRESS"));
+    header.contains("FD  PROTO")
+        || header.starts_with("USER     COMMAND    PID   FD PROTO  LOCAL")
+        || columns.is_some_and(|(local, foreign)| foreign.saturating_sub(local) > WIDTH + 1)
 }
 
 /// Rows of one endpoint are of one socket that several processes hold, or of several sockets: the tool does not
@@ -406,8 +481,13 @@ impl Reader {
         let peerless = row
             .foreign
             .as_ref()
-            .map(|foreign| split(word(foreign)).is_none_or(|(_, port)| port == "*"));
-        let bound = split(word(&row.local)).is_some_and(|(_, port)| port != "*");
+            .map(|foreign| split(word(foreign)).is_some_and(|(_, port)| port == "*"));
+        // What is cut is no wildcard.
+        let bound = split(word(&row.local)).is_none_or(|(_, port)| port != "*");
+        self.wide |= [Some(&row.local), row.foreign.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|range| range.len() > WIDTH && split(word(range)).is_some());
         let evidence = tables.evidence();
         if transport != Transport::Raw && transport != Transport::Sctp {
             evidence.rows.transport(transport);
@@ -435,11 +515,57 @@ impl Reader {
             tables.spoil(Missing::CutOff);
         }
         if listens {
-            tables.evidence().listeners.transport(transport);
+            if transport != Transport::Raw && transport != Transport::Sctp {
+                tables.evidence().listeners.transport(transport);
+            }
             self.socket(tables, &row, transport, line, line, text);
             if transport == Transport::Sctp {
+                self.same_line(tables, &row, line, text);
                 self.sctp = Some(row);
                 self.sctp_line = Some(line);
+            }
+        }
+    }
+
+    /// Further addresses of an SCTP endpoint in its own line, behind `??` for each of the first columns, as
+    /// FreeBSD 15 prints them.
+    fn same_line(&mut self, tables: &mut Tables<'_>, row: &Row, line: LineRange, text: &str) {
+        let words = words(text);
+        let word = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+        for pair in words.windows(2) {
+            let [before, local] = pair else { continue };
+            let host = split(word(local)).map(|(host, _)| address::parse(host).host);
+            if local.start > row.rest
+                && word(before) == "??"
+                && matches!(host, Some(HostText::Ip(_) | HostText::Star))
+            {
+                let row = Row { local: local.clone(), ..row.clone() };
+                self.socket(tables, &row, Transport::Sctp, line, line, text);
+            }
+        }
+    }
+
+    /// Takes the endpoints back that may have lost their end.
+    fn cut(&mut self, tables: &mut Tables<'_>) {
+        let builder = tables.transcript.builder();
+        for index in std::mem::take(&mut self.cut) {
+            let Some(mut socket) = builder.snapshot().sockets().get(index).copied() else {
+                continue;
+            };
+            if self.wide && matches!(socket.address, Address::Ip(_)) {
+                continue;
+            }
+            let mut details = builder.snapshot().details(&socket);
+            let at = socket.address_at.start as usize;
+            socket.address = Address::Missing(Missing::AddressCut);
+            socket.device = Device::Missing(Missing::DeviceNotShown);
+            socket.port = Port::Missing(Missing::PortCut);
+            (socket.address_at, socket.port_at) = (At::new(at..at + WIDTH), At::default());
+            details.address_text = Some(builder.text(socket.address_at));
+            details.port_text = None;
+            builder.details(&mut socket, details);
+            if let Some(place) = builder.sockets_mut().get_mut(index) {
+                *place = socket;
             }
         }
     }
@@ -470,7 +596,8 @@ impl Reader {
         text: &str,
     ) {
         let local = text.get(row.local.clone()).unwrap_or_default();
-        let Some((host, port)) = split(local) else { return };
+        // No port is left of what cannot be split.
+        let (host, port) = split(local).unwrap_or((local, ""));
         let at = row.local.start;
         let whole = tables.evidence();
         let complete = whole.header && whole.asked.is_none_or(|asked| asked.hidden.is_none());
@@ -481,7 +608,8 @@ impl Reader {
         if let Kind::Raw(protocol) = row.kind {
             socket.port = Port::Number(protocol);
         } else {
-            socket.port_at = At::new(table::within(line, &(at + host.len() + 1..row.local.end)));
+            let start = row.local.end.min(at + host.len() + 1);
+            socket.port_at = At::new(table::within(line, &(start..row.local.end)));
             let Some((read, resolved)) = table::port(port, transport) else {
                 tables.unread(line, "the port is greater than 65535");
                 return;
@@ -491,6 +619,9 @@ impl Reader {
             if matches!(read, Port::Missing(_)) {
                 details.port_text = Some(builder.text(socket.port_at));
             }
+        }
+        if may_be_cut(local) {
+            self.cut.push(builder.snapshot().sockets().len());
         }
         let parsed = address::parse(host);
         socket.address = match parsed.host {
@@ -529,7 +660,12 @@ impl Reader {
         let place = |range: &Range<usize>| table::within(line, range);
         let word = |range: &Range<usize>| source.slice(place(range));
         let builder = tables.transcript.builder();
-        let Ok(pid) = word(&row.pid).parse() else { return Some(Missing::OwnerHidden) };
+        let Ok(pid) = word(&row.pid).parse() else {
+            return Some(match row.pid.is_empty() {
+                true => Missing::OwnerAmbiguous,
+                false => Missing::OwnerHidden,
+            });
+        };
         let name = At::new(place(&row.command));
         let named = !matches!(word(&row.command), "?" | "??");
         // `%.10s`, or the kernel's own 19 where the tool is asked for wide columns.
@@ -546,7 +682,8 @@ impl Reader {
         let uid = is_number(user).then(|| user.parse().ok()).flatten();
         let details = OwnerDetails {
             uid,
-            user: (uid.is_none() && user != "?").then(|| builder.text(At::new(place(&row.user)))),
+            user: (uid.is_none() && !matches!(user, "?" | "??"))
+                .then(|| builder.text(At::new(place(&row.user)))),
             ..OwnerDetails::default()
         };
         builder.owner_details(&mut owner, details);

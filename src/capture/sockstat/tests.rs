@@ -123,6 +123,103 @@ root     dhcpcd     90     7 stream /var/run/dhcpcd.sock  -
     assert_eq!(issues(&read), []);
 }
 
+/// FreeBSD 15: `sockstat -46`.
+const FIFTEEN: &str = "\
+USER COMMAND      PID FD PROTO LOCAL ADDRESS         FOREIGN ADDRESS      \u{20}
+root sshd         913  4 tcp6  *:22                  *:*                  \u{20}
+root sshd         913  5 tcp4  192.168.100.100:12345 *:*                  \u{20}
+ntpd ntpd         871 24 udp6  fe80::1%lo0:123       *:*                  \u{20}
+ntpd ntpd         871 25 udp6  fe80::5a9c:fcff:fe10: *:*                  \u{20}
+ntpd ntpd         871 26 udp6  2001:db8:85a3::8a2e:3 *:*                  \u{20}
+ntpd ntpd         871 27 udp6  fe80::5a9c:fcff%vtnet *:*                  \u{20}
+java java        1871 28 tcp6  2001:db8:1:2::3:50001 *:*                  \u{20}
+root sshd        1914  4 tcp6  2001:db8:85a3:1:2:3:4 2600:1f18:24e6:b900::\u{20}
+??   ??            ?? ?? tcp4  *:2049                *:*                  \u{20}
+??   ??            ?? ?? tcp4  10.0.0.5:22           10.0.0.9:51515       \u{20}
+";
+
+#[test]
+fn freebsd_15_cuts_addresses_and_marks_sockets_that_nobody_holds() {
+    let read = capture(FIFTEEN);
+    assert_eq!(issues(&read), []);
+    assert_eq!(
+        sockets(&read),
+        [
+            "tcp [::]:22 v6only sshd/913@root",
+            "tcp 192.168.100.100:12345 sshd/913@root",
+            "udp [fe80::1]%lo0:123 ntpd/871@ntpd",
+            "udp fe80::5a9c:fcff:fe10::? address-cut port-cut ntpd/871@ntpd",
+            "udp 2001:db8:85a3::8a2e:3:? address-cut port-cut ntpd/871@ntpd",
+            "udp fe80::5a9c:fcff%vtnet:? address-cut port-cut ntpd/871@ntpd",
+            "tcp [2001:db8:1:2::3]:50001 java/1871@java",
+            "tcp 0.0.0.0:2049",
+        ]
+    );
+    assert_eq!(coverage(&read), "tcp4p6p udp4p6p");
+    check_places(&read);
+    // A wide table, and one of FreeBSD 14.
+    let seen = "udp [2001:db8:85a3::8a2e]:3 ntpd/871@ntpd";
+    let wide = FIFTEEN
+        .replace("LOCAL ADDRESS         ", "LOCAL ADDRESS               ")
+        .replace("fe80::1%lo0:123       ", "fe80::5a9c:fcff:fe10:1:123 ");
+    assert!(sockets(&capture(&wide)).contains(&seen.to_owned()));
+    let old = FIFTEEN.replace("FD PROTO", "FD  PROTO");
+    assert!(sockets(&capture(&old)).contains(&seen.to_owned()));
+}
+
+#[test]
+fn freebsd_15_prints_all_addresses_of_an_sctp_endpoint_in_one_line() {
+    let text = "\
+USER COMMAND     PID FD PROTO LOCAL ADDRESS         FOREIGN ADDRESS       PATH STATE CONN STATE
+root sshd       1913  4 tcp6  *:22                  *:*                   ??         LISTEN    \u{20}
+root sshd       1913  5 tcp4  *:9022                *:*                   ??         CLOSED    \u{20}
+root syslogd     913  5 udp4  *:514                 *:*                   ??         ??        \u{20}
+root gw          916  4 sctp4 10.0.0.5:2905         ??                    ??         LISTEN    ??   ??          ?? ?? 10.1.0.5:2905         ??                    ??        \u{20}
+";
+    let read = capture(text);
+    assert_eq!(issues(&read), []);
+    assert_eq!(
+        sockets(&read),
+        [
+            "tcp [::]:22 v6only sshd/1913@root",
+            "udp 0.0.0.0:514 syslogd/913@root",
+            "sctp 10.0.0.5:2905 gw/916@root",
+            "sctp 10.1.0.5:2905 gw/916@root",
+        ]
+    );
+    assert_eq!(coverage(&read), "tcp4p6p udp4p6p");
+}
+
+#[test]
+fn old_columns_run_together() {
+    let text = "\
+USER     COMMAND    PID   FD PROTO  LOCAL ADDRESS         FOREIGN ADDRESS     \u{20}
+a-very-long-user spc in nam63210 3 tcp4 *:9000            *:*
+a-very-long-user spc in nam63210 4 tcp4 192.0.2.5:9000192.0.2.21:49866
+a-very-long-user really-lon62928 3 tcp4 192.0.2.5:8000*:*
+storage9   daemonname10941 7 tcp4 6 *:3179                *:*
+www      nginx      62982 7  tcp4 6 *:80                  *:*
+ntpd     ntpd       871   24 udp6   2001:db8:1:2:3:4:5:6:123*:*
+";
+    let read = capture(text);
+    assert_eq!(issues(&read), []);
+    assert_eq!(
+        sockets(&read),
+        [
+            "tcp 0.0.0.0:9000",
+            "tcp 192.0.2.5:8000",
+            "tcp *:3179 dual",
+            "tcp *:80 dual nginx/62982@www",
+            "udp [2001:db8:1:2:3:4:5:6]:123 ntpd/871@ntpd",
+        ]
+    );
+    assert_eq!(
+        read.snapshot.sockets()[0].owners_missing,
+        Some(Missing::OwnerAmbiguous),
+        "where the name ends is not told"
+    );
+}
+
 #[test]
 fn a_row_that_can_be_read_in_two_ways_is_not_read() {
     let text = format!("{TABLE}root     1 2 stream x 1 2 udp4 *:9  700 3   tcp4   *:31337  *:*\n");
@@ -146,5 +243,6 @@ proptest! {
     fn any_bytes_are_read(text in "(?s)(root |1 2 |tcp4 |udp46 |[0-9a-f:.*? \t\n]|\\PC){0,200}") {
         check_places(&captured_from(&text, "sockstat"));
         check_places(&captured_from(&format!("{TABLE}{text}"), "sockstat"));
+        check_places(&captured_from(&format!("{FIFTEEN}{text}"), "sockstat"));
     }
 }

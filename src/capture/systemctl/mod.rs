@@ -14,6 +14,9 @@
 //! stream may be SCTP (`SocketProtocol=`). With `--all` sockets that nobody opened are listed too. So
 //! the list is of what listens only where it is known to be made without `--all`: by the command, or
 //! by the last line, which `--all` leaves out. A socket whose unit has failed is still listed.
+//!
+//! A screen that is too narrow cuts the ends of values off (`\u{2026}`). Several units that a socket activates, as
+//! with `Accept=` and open connections, stand below each other.
 //! Source: systemd 257, src/systemctl/systemctl-list-units.c; systemctl(1); systemd.socket(5).
 
 mod json;
@@ -144,12 +147,20 @@ fn row(text: &str, types: Option<bool>) -> Option<Row> {
     let words = words(text);
     let word =
         |at: usize| words.get(at).and_then(|range| text.get(range.clone())).unwrap_or_default();
-    let activates = |word: &str| word == "-" || word.trim_end_matches(',').ends_with(".service");
-    let at = (1..words.len()).rev().find(|&at| {
-        word(at).ends_with(".socket")
-            && !word(at).contains('/')
-            && (at + 1..words.len()).all(|behind| activates(word(behind)))
-    })?;
+    // Without a header a cut word may be anything.
+    let is_cut = |word: &str| types.is_some() && uncut(word) != word;
+    let activates = |word: &str| {
+        matches!(word, "-" | "n/a") || is_cut(word) || is_service(word.trim_end_matches(','))
+    };
+    let is_unit = |at: usize| {
+        let whole = word(at).ends_with(".socket");
+        // Of a cut one only its place tells, so another column has to stand behind it.
+        let cut = is_cut(word(at)) && at + 1 < words.len();
+        (whole || cut) && !word(at).contains('/') && endpoint(word(at)).is_none()
+    };
+    let at = (1..words.len())
+        .rev()
+        .find(|&at| is_unit(at) && (at + 1..words.len()).all(|behind| activates(word(behind))))?;
     let known = |word: &str| TYPES.iter().any(|(name, _)| *name == word);
     let typed = at >= 2 && types != Some(false) && known(word(at - 1));
     if types == Some(true) && !typed {
@@ -161,6 +172,25 @@ fn row(text: &str, types: Option<bool>) -> Option<Row> {
         kind: typed.then(|| words.get(at - 1).cloned()).flatten(),
         unit: words.get(at)?.clone(),
     })
+}
+
+/// What is left of a value whose end was cut off; all of one that was not.
+fn uncut(text: &str) -> &str {
+    text.strip_suffix('\u{2026}').unwrap_or(text)
+}
+
+/// Whether a word is a unit that a socket activates.
+fn is_service(word: &str) -> bool {
+    word.ends_with(".service") && !word.contains('/')
+}
+
+/// Whether a value that was cut began as an internet address.
+fn was_address(text: &str) -> bool {
+    let rest = uncut(text);
+    rest != text
+        && (rest.starts_with('[')
+            || rest.starts_with(|c: char| c.is_ascii_digit())
+                && rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':')))
 }
 
 /// Address, port and device of an internet socket: `0.0.0.0:80`, `[::]:22`, `[fe80::1]:22%eth0`.
@@ -209,6 +239,15 @@ fn transport(socket: &mut Socket, kind: Option<&str>) {
     }
 }
 
+/// Whether a line holds nothing but a unit in the last column: one more that the socket above activates.
+fn is_further_unit(text: &str) -> bool {
+    let word = text.trim();
+    text.starts_with("    ")
+        && !word.contains(char::is_whitespace)
+        && (is_service(word) || uncut(word) != word)
+        && endpoint(word).is_none()
+}
+
 #[derive(Debug, Default)]
 struct Reader {
     types: Option<bool>,
@@ -240,8 +279,11 @@ impl Rows for Reader {
         tables.place == Place::Table
             && !tables.transcript.ends_table(line)
             && !text.trim().is_empty()
-            && text.split_ascii_whitespace().next().is_none_or(|word| endpoint(word).is_none())
-            && (text.starts_with(['/', '@']) || text.contains(".socket"))
+            && text
+                .split_ascii_whitespace()
+                .next()
+                .is_none_or(|word| endpoint(word).is_none() && !was_address(word))
+            && (text.starts_with(['/', '@']) || text.contains(".socket") || is_further_unit(&text))
     }
 
     fn is_rowlike(&self, _: &str) -> bool {
@@ -272,23 +314,36 @@ impl Reader {
         }
         tables.evidence();
         let listen = text.get(row.listen.clone()).unwrap_or_default();
-        let Some(endpoint) = endpoint(listen) else { return };
+        let endpoint = endpoint(listen);
+        if endpoint.is_none() && !was_address(listen) {
+            return;
+        }
         let start = row.listen.start;
         let builder = tables.transcript.builder();
         let mut socket =
             Socket::new(Transport::Tcp, builder.source(), At::new(line.start..line.end));
         let kind = row.kind.as_ref().and_then(|kind| text.get(kind.clone()));
         transport(&mut socket, kind);
-        socket.address = Address::Ip(endpoint.ip);
-        socket.port = Port::Number(endpoint.number);
-        socket.address_at = place(start + endpoint.host.start..start + endpoint.host.end);
-        socket.port_at = place(start + endpoint.port.start..start + endpoint.port.end);
-        if let Some(zone) = &endpoint.zone {
+        let mut details = Details::default();
+        if let Some(endpoint) = &endpoint {
+            socket.address = Address::Ip(endpoint.ip);
+            socket.port = Port::Number(endpoint.number);
+            socket.address_at = place(start + endpoint.host.start..start + endpoint.host.end);
+            socket.port_at = place(start + endpoint.port.start..start + endpoint.port.end);
+        } else {
+            socket.address = Address::Missing(Missing::AddressCut);
+            socket.port = Port::Missing(Missing::PortCut);
+            socket.address_at = place(row.listen.clone());
+            details.address_text = Some(builder.text(socket.address_at));
+        }
+        if let Some(zone) = endpoint.and_then(|endpoint| endpoint.zone) {
             socket.device =
                 Device::Named(builder.text(place(start + zone.start..start + zone.end)));
         }
-        let unit: Text = builder.text(place(row.unit.clone()));
-        builder.details(&mut socket, Details { unit: Some(unit), ..Details::default() });
+        // Of a cut name nothing can be said.
+        let unit = text.get(row.unit.clone()).filter(|unit| uncut(unit) == *unit);
+        details.unit = unit.map(|_| -> Text { builder.text(place(row.unit.clone())) });
+        builder.details(&mut socket, details);
         builder.socket(socket);
     }
 }

@@ -110,6 +110,36 @@ fn without_header_and_with_strange_lines() {
     assert_eq!(issues(&capture(failed))[0].0, IssueKind::ToolError);
 }
 
+#[test]
+fn cut_values_and_units_below_each_other() {
+    let text = "\
+LISTEN                     UNIT                 ACTIVATES
+/run/systemd/journal/dev-\u{2026} systemd-journald-de\u{2026} systemd-journald.s\u{2026}
+[::]:22                    sshd-unix-lo\u{2026}        sshd@0-10.0.0.5:22-10\u{2026}
+                                                sshd@1-10.0.0.5:22-10.0.0.9:51001.service
+[2001:db8:aaaa:bbbb:cccc:\u{2026} web.socket           web.servi\u{2026}
+192.168.100.100:1\u{2026}         old.socket           n/a
+0.0.0.0:69                 tftp.socket          -
+
+6 sockets listed.
+";
+    let read = capture(text);
+    assert_eq!(issues(&read), []);
+    assert_eq!(
+        sockets(&read),
+        [
+            "tcp [::]:22 untold",
+            "tcp [2001:db8:aaaa:bbbb:cccc:\u{2026}:? address-cut port-cut untold unit=web.socket",
+            "tcp 192.168.100.100:1\u{2026}:? address-cut port-cut untold unit=old.socket",
+            "tcp 0.0.0.0:69 untold unit=tftp.socket",
+        ]
+    );
+    check_places(&read);
+    // A row of which nothing but the address can be found is not passed over.
+    let text = text.replace("old.socket           n/a", "old");
+    assert_eq!(issues(&capture(&text)), [(IssueKind::RowUnread, 6)]);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read(text in "(?s)(LISTEN |x\\.socket |\\[::\\]:22 |Stream |[0-9:.%\\[\\] \t\n]|\\PC){0,200}") {
