@@ -10,12 +10,14 @@
 //! runs `netstat -p -l -u -n -t`, else `ss` with these options, and does not say which: so an address may
 //! be cut at the width of netstat's column, `*` may be of one family or both, and a name may be the
 //! kernel's or the program's own. One entry is one process; `"pid": 0` is an owner that was not shown.
+//! ss of iproute2 3.7 to 3.13 calls UDP sockets `tcp`, and the module puts them into `tcp_listen`.
 //! Source: community.general, plugins/modules/listen_ports_facts.py.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use super::document::{Draft, quote};
+use super::document::{Draft, Line, banner, quote};
 use super::tree::{Kind, Tree, Value};
 use super::{Capture, CaptureFormat, Document, IssueKind, yaml};
 use crate::snapshot::{
@@ -66,8 +68,18 @@ impl CaptureFormat for Ansible {
             let captures = read(document, &values);
             return (!captures.is_empty()).then(|| document.finish(captures));
         }
-        let tree: Tree = yaml::read(text, &["tcp_listen", "udp_listen"])?;
-        let mut captures = read(document, &[(tree.value(text, 0), None)]);
+        let tree: Tree;
+        let (printed, hosts) = results(document);
+        let values: Vec<(Value<'_>, Option<&str>)> = if hosts.is_empty() {
+            tree = yaml::read(text, &YAML_KEYS)?;
+            vec![(tree.value(text, 0), None)]
+        } else {
+            tree = yaml::read(&printed, &YAML_KEYS)?;
+            let found: Vec<_> = tree.value(text, 0).items().collect();
+            (found.len() == hosts.len()).then_some(())?;
+            found.into_iter().zip(hosts).map(|(value, host)| (value, Some(host))).collect()
+        };
+        let mut captures = read(document, &values);
         if let Some(last) = captures.last_mut().filter(|_| !text.ends_with('\n')) {
             last.snapshot.coverage = last.snapshot.coverage.spoiled(Missing::CutOff);
         }
@@ -75,14 +87,90 @@ impl CaptureFormat for Ansible {
     }
 }
 
+/// The keys of the lists in YAML; the longer ones are of `debug: var=ansible_facts.tcp_listen`.
+const YAML_KEYS: [&str; 4] =
+    ["tcp_listen", "udp_listen", "ansible_facts.tcp_listen", "ansible_facts.udp_listen"];
+
+/// What the callbacks print as YAML below a banner (`ok: [web1] => changed=false`), with a document for each
+/// banner and blanks for all other lines, byte for byte as long as the text; and the hosts of the banners.
+/// Source: community.general, plugins/callback/yaml.py; ansible-core, plugins/callback/__init__.py, `result_format`.
+fn results(document: &Document) -> (String, Vec<&str>) {
+    let text = document.text();
+    let mut printed = String::with_capacity(text.len());
+    let mut hosts = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\n', '\r']);
+        let told = content.contains(" => ") || content.ends_with("=>");
+        let host = banner(content).filter(|_| told).and_then(|range| content.get(range));
+        let inside = content.starts_with([' ', '\t']) && !hosts.is_empty();
+        let kept = match host {
+            Some(_) => "---",
+            None if inside => content,
+            None => "",
+        };
+        hosts.extend(host);
+        printed.push_str(kept);
+        printed.extend(std::iter::repeat_n(' ', content.len().saturating_sub(kept.len())));
+        printed.push_str(line.get(content.len()..).unwrap_or_default());
+    }
+    (printed, hosts)
+}
+
 /// The lists of one host.
 struct Host<'a> {
     name: Option<Cow<'a, str>>,
     lists: Vec<(Value<'a>, Option<Transport>)>,
-    /// Where it is told that nothing could be read.
-    failed: Option<Value<'a>>,
-    /// The first value that is of this host.
-    first: u32,
+    /// Where it is told that nothing could be read, and why.
+    failed: Option<(Range<usize>, Cow<'a, str>)>,
+    /// Where the first that is of this host stands.
+    first: usize,
+}
+
+impl<'a> Host<'a> {
+    /// A host that the text names, and none of whose listeners it has.
+    fn without(name: Cow<'a, str>, told: Option<Value<'a>>, first: usize) -> Self {
+        let why = |told: Value<'a>| told.get(&["msg"]).and_then(Value::string).unwrap_or_default();
+        let at = |told: Value<'_>| told.range().start..told.range().start + 1;
+        let failed = told.map(|told| (at(told), why(told)));
+        Self { name: Some(name), lists: vec![], failed, first }
+    }
+}
+
+/// The names of the maps whose keys are hosts: of the JSON callbacks, of `hostvars`.
+const MAPS: &[&str] = &["hosts", "hostvars", "contacted", "dark"];
+
+/// The hosts of maps that have no listeners there: those that failed or could not be reached, and those beside
+/// hosts that have some. `told` are the lists and all that is around them.
+fn left_out<'a>(root: Value<'a>, told: &BTreeSet<u32>) -> Vec<Host<'a>> {
+    let is_map = |map: &Value<'_>| {
+        map.kind() == Kind::Object
+            && map.key().is_some_and(|key| MAPS.iter().any(|name| key.is(name)))
+    };
+    let mut hosts = Vec::new();
+    for map in root.all().filter(is_map) {
+        let beside = told.contains(&map.id());
+        for (key, value) in map.entries().filter(|(_, value)| value.kind() == Kind::Object) {
+            let is = |name: &str| value.get(&[name]).is_some_and(|told| told.is("true"));
+            let empty = beside && !told.contains(&value.id());
+            if let (true, Some(name)) = (empty || is("unreachable") || is("failed"), key.string()) {
+                hosts.push(Host::without(name, Some(value), key.range().start));
+            }
+        }
+    }
+    hosts
+}
+
+/// A host that a line without JSON says failed: `web2 | UNREACHABLE!: Failed to connect`.
+/// Source: ansible-core, plugins/callback/oneline.py.
+fn failed_line((at, line): Line<'_>) -> Option<Host<'_>> {
+    let (name, status) = line.split_once(" | ")?;
+    let bare = status.strip_prefix("UNREACHABLE!").or_else(|| status.strip_prefix("FAILED"))?;
+    if name.is_empty() || name.contains(char::is_whitespace) || bare.trim_end().ends_with('{') {
+        return None;
+    }
+    let why = bare.trim_start_matches(['!', ':', ' ']).into();
+    let failed = Some((at..at + line.len(), why));
+    Some(Host { name: Some(name.into()), lists: vec![], failed, first: at })
 }
 
 fn read(document: &Document, values: &[(Value<'_>, Option<&str>)]) -> Vec<Capture> {
@@ -90,13 +178,20 @@ fn read(document: &Document, values: &[(Value<'_>, Option<&str>)]) -> Vec<Captur
     let mut order: BTreeMap<Option<Cow<'_, str>>, usize> = BTreeMap::new();
     let mut names = Names::new();
     let mut facts = Vec::new();
+    let mut without: Vec<Host<'_>> = Vec::new();
     for &(root, banner) in values {
         let before = facts.len();
         facts.extend(root.all().filter_map(|value| Some((value, list(value)?, banner))));
         if let (true, Some(banner)) = (facts.len() == before, banner) {
-            let failed = Some(root).filter(|root| root.get(&["msg", "unreachable"]).is_some());
-            let first = root.id();
-            hosts.push(Host { name: Some(banner.into()), lists: vec![], failed, first });
+            let told = Some(root).filter(|root| root.get(&["msg", "unreachable"]).is_some());
+            without.push(Host::without(banner.into(), told, root.range().start));
+        }
+    }
+    let mut told = BTreeSet::new();
+    for &(list, ..) in &facts {
+        let mut around = Some(list);
+        while let Some(value) = around.filter(|value| told.insert(value.id())) {
+            around = value.parent();
         }
     }
     let forks = forks(&facts.iter().map(|&(list, ..)| list).collect::<Vec<_>>());
@@ -108,13 +203,22 @@ fn read(document: &Document, values: &[(Value<'_>, Option<&str>)]) -> Vec<Captur
         match hosts.get_mut(at) {
             Some(host) => host.lists.push((list, transport)),
             None => {
-                let (lists, first) = (vec![(list, transport)], list.id());
+                let (lists, first) = (vec![(list, transport)], list.range().start);
                 hosts.push(Host { name, lists, failed: None, first });
             }
         }
     }
-    if hosts.iter().all(|host| host.lists.is_empty()) {
+    if hosts.is_empty() {
         return Vec::new();
+    }
+    // A host that has listeners in one place is not without them for what another place says.
+    without.extend(values.iter().flat_map(|&(root, _)| left_out(root, &told)));
+    without.extend(document.lines().filter_map(failed_line));
+    for host in without {
+        if !order.contains_key(&host.name) {
+            order.insert(host.name.clone(), hosts.len());
+            hosts.push(host);
+        }
     }
     hosts.sort_by_key(|host| host.first);
     hosts.iter().map(|host| capture(document, host)).collect()
@@ -125,14 +229,16 @@ fn list(value: Value<'_>) -> Option<Option<Transport>> {
     if value.kind() != Kind::Array {
         return None;
     }
-    if let Some(key) = value.key() {
-        let known = LISTS.iter().find(|(name, _)| key.is(name));
-        return known.map(|&(_, transport)| Some(transport));
+    // `debug` writes what it was asked for: `ansible_facts.tcp_listen`, or a list in its `msg`.
+    let key = value.key().and_then(Value::string);
+    let last = key.as_deref().and_then(|key| key.rsplit('.').next()).unwrap_or_default();
+    if let Some(&(_, transport)) = LISTS.iter().find(|(name, _)| *name == last) {
+        return Some(Some(transport));
     }
     let first = value.items().next()?;
     let entry = first.has("stime") && first.has("port") && first.has("address");
-    let alone = value.parent().is_none() && first.get(&["protocol"])?.string().is_some();
-    (entry && alone).then_some(None)
+    let alone = value.parent().is_none() || last == "msg";
+    (entry && alone && first.get(&["protocol"])?.string().is_some()).then_some(None)
 }
 
 /// The names that objects give, by object: a map of many hosts is asked once.
@@ -230,15 +336,39 @@ fn capture(document: &Document, host: &Host<'_>) -> Capture {
             }
         }
     }
+    if udp_may_be_tcp(&host.lists) {
+        for family in Family::ALL {
+            coverage.set(Transport::Udp, family, Cell::Absent(Missing::TransportNotShown));
+        }
+    }
     if host.lists.is_empty() {
         let name = host.name.as_deref().unwrap_or_default();
-        let why = host.failed.and_then(|failed| failed.get(&["msg"])).and_then(Value::string);
-        let why = why.map(|why| format!(": {}", quote(&why))).unwrap_or_default();
-        let at = host.failed.map_or(0..0, |failed| failed.range().start..failed.range().start + 1);
+        let failed = host.failed.as_ref();
+        let why = failed.map(|(_, why)| quote(why)).filter(|why| !why.is_empty());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let at = failed.map_or(0..0, |(at, _)| at.clone());
         let message = format!("there are no listeners of host `{}`{why}", quote(name));
         draft.issue(IssueKind::NotSockets, at, message);
     }
     draft.capture(coverage, "lists `tcp_listen` and `udp_listen`")
+}
+
+/// Whether the lists may be of ss 3.7 to 3.13, whose UDP rows say `tcp`: no UDP, addresses as they were printed
+/// before 4.14, and no process, since the module's pattern does not fit what those versions print of it.
+fn udp_may_be_tcp(lists: &[(Value<'_>, Option<Transport>)]) -> bool {
+    let of = |transport: Transport| {
+        let own = lists.iter().filter(move |(_, own)| *own == Some(transport));
+        own.flat_map(|(list, _)| list.items())
+    };
+    let address = |entry: &Value<'_>| {
+        entry.get(&["address"]).and_then(Value::string).unwrap_or_default().into_owned()
+    };
+    let star = |entry: Value<'_>| address(&entry).starts_with('*');
+    let old = |entry: Value<'_>| {
+        address(&entry) != "0.0.0.0" && entry.get(&["pid"]).is_none_or(|pid| pid.is("0"))
+    };
+    let tcp = || of(Transport::Tcp);
+    of(Transport::Udp).next().is_none() && tcp().any(star) && tcp().all(old)
 }
 
 /// One entry that can be read.
@@ -277,13 +407,13 @@ fn entry<'a>(
     let port = port_value.number().ok_or("its port is no number up to 65535")?;
     let state = value.get(&["state"]).and_then(Value::string).unwrap_or_default();
     let foreign = value.get(&["foreign_address"]).and_then(Value::string).unwrap_or_default();
-    let connected = match transport.is_stream() {
-        true => !matches!(state.as_ref(), "" | "LISTEN"),
-        false => {
-            matches!(state.as_ref(), "ESTAB" | "ESTABLISHED")
-                || !["", "0.0.0.0", "::", "[::]", "*"]
-                    .contains(&foreign.trim_end_matches(":*").trim())
-        }
+    let anyone = ["", "0.0.0.0", "::", "[::]", "*"];
+    let peer = !anyone.contains(&foreign.trim_end_matches(":*").trim());
+    // The module loses the state where the name of the program has blanks.
+    let connected = match (transport.is_stream(), state.as_ref()) {
+        (true, "") => peer,
+        (true, state) => state != "LISTEN",
+        (false, state) => peer || matches!(state, "ESTAB" | "ESTABLISHED"),
     };
     if connected {
         return Ok(None);

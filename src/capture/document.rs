@@ -333,7 +333,7 @@ fn value_in(line: &str) -> Option<usize> {
 
 /// Range of the host in a banner of Ansible: `web1 | SUCCESS => {`, `web1 | CHANGED | rc=0 >>`,
 /// `ok: [web1] => {`. Source: ansible-core, plugins/callback/minimal.py and default.py.
-fn banner(line: &str) -> Option<Range<usize>> {
+pub(super) fn banner(line: &str) -> Option<Range<usize>> {
     let name = |range: Range<usize>| {
         let text = line.get(range.clone())?;
         (!text.is_empty() && !text.contains(char::is_whitespace)).then_some(range)

@@ -61,6 +61,13 @@ fn capture(document: &Document, root: Value<'_>, host: Option<&str>) -> Option<C
         };
         let Some(port) = port_number(port) else { continue };
         any = true;
+        // That a port should not listen, and does.
+        let negated =
+            ["is expected not to be listening", "should not be listening"].contains(&said);
+        if negated && result.get(&["status"]).is_some_and(|status| status.is("failed")) {
+            let told = ports.entry(port).or_default();
+            told.listens = told.listens.or(Some(words));
+        }
         if !result.get(&["status"]).is_some_and(|status| status.is("passed")) {
             continue;
         }

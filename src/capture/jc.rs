@@ -208,6 +208,21 @@ fn endpoint(row: Value<'_>, tool: Tool) -> Result<Option<Found<'_>>, &'static st
     if !listens {
         return Ok(None);
     }
+    // jc splits the endpoints of transports that it knows; those of others it calls a path, as a whole.
+    let path = row.get(&["path"]).filter(|_| tool == Tool::Ss && !row.has("local_address"));
+    let whole = path.and_then(|path| Some((path, path.string()?)));
+    let whole = whole.as_ref().and_then(|(path, text)| Some((*path, text.rsplit_once(':')?)));
+    if let Some((path, (address, port))) = whole {
+        let zero = port == "*" || port == "0";
+        return Ok((!zero).then(|| Found {
+            transport,
+            address: Cow::Owned(address.to_owned()),
+            address_value: path,
+            port: Cow::Owned(port.to_owned()),
+            port_value: path,
+            family: None,
+        }));
+    }
     let address_value = row.get(&["local_address"]).ok_or("it has no `local_address`")?;
     let port_value = row.get(&["local_port", "local_port_num"]).ok_or("it has no `local_port`")?;
     let port = port_value.scalar().ok_or("its port is neither a number nor a name")?;
@@ -232,7 +247,12 @@ fn file(row: Value<'_>) -> Result<Option<Found<'_>>, &'static str> {
         "IPv6" => Family::Ipv6,
         _ => return Ok(None),
     };
+    let told = text("name");
     let transport = match text("node").as_ref() {
+        // Newer versions of jc want a number here and write nothing for the name of a protocol. A state is of
+        // TCP, and UDP has none.
+        "" if told.contains("(LISTEN)") => Transport::Tcp,
+        "" if told.contains(':') && !told.ends_with(')') => Transport::Udp,
         "TCP" => Transport::Tcp,
         "UDP" => Transport::Udp,
         "UDPLITE" => Transport::Udplite,
@@ -351,7 +371,9 @@ fn port(draft: &mut Draft<'_>, socket: &mut Socket, details: &mut Details, found
 /// Adds the owners that a row shows; gives why they may not be all.
 fn owners(draft: &mut Draft<'_>, row: Value<'_>, tool: Tool) -> Option<Missing> {
     if tool == Tool::Ss {
-        let options = row.get(&["opts"]).and_then(|options| options.get(&["process_id"]));
+        // Where the header names a column of its own for processes, they stand there.
+        let options =
+            row.get(&["opts", "process"]).and_then(|options| options.get(&["process_id"]));
         let Some(map) = options else { return Some(Missing::OwnerNotShown) };
         for (pid, process) in map.entries() {
             let name = process.get(&["user"]);

@@ -7,11 +7,13 @@
 //!
 //! The first is of Lynis 3, the second of versions before it. Names are those of the tool that Lynis
 //! ran, cut at their first blank; process ids are gone. Where Lynis 2 had no netstat it wrote the
-//! address alone, with sockets that are connected: such a line tells no transport.
+//! address alone, with sockets that are connected: such a line tells no transport. On FreeBSD and NetBSD the
+//! protocol stands first (`tcp4|*:22|sshd|`), and on macOS the `*` of an address is gone (`:22|TCP|sshd|`).
 //! Source: Lynis, include/tests_networking, test NETW-3012, of 2.7 and 3.0.
 
 use super::document::{Draft, Line, port_number};
 use super::{Capture, CaptureFormat, Document, IssueKind};
+use crate::services;
 use crate::snapshot::{
     Address, At, Cell, Coverage, Details, Family, NameKind, Owner, OwnerDetails, Transport, Vantage,
 };
@@ -81,6 +83,12 @@ fn capture(document: &Document) -> Capture {
     draft.capture(coverage, "`network_listen` of a report of Lynis")
 }
 
+/// The transport of `tcp`, `udp6`, `TCP`.
+fn protocol(name: &str) -> Option<Transport> {
+    let bare = name.to_ascii_lowercase();
+    Transport::from_name(bare.trim_end_matches(|c: char| c.is_ascii_digit()))
+}
+
 /// Adds the listener of a line and gives its transport.
 fn row(draft: &mut Draft<'_>, (at, value): Line<'_>) -> Option<Transport> {
     let row = at..at + value.len();
@@ -91,6 +99,10 @@ fn row(draft: &mut Draft<'_>, (at, value): Line<'_>) -> Option<Transport> {
     };
     let (endpoint, transport, names) = match fields.as_slice() {
         [kind, transport, endpoint, rest @ ..] if kind.starts_with("raw,") => {
+            (*endpoint, Some(*transport), rest.first().copied())
+        }
+        // The columns of sockstat stand in this order.
+        [transport, endpoint, rest @ ..] if protocol(transport).is_some() => {
             (*endpoint, Some(*transport), rest.first().copied())
         }
         [endpoint, transport, rest @ ..] if !transport.is_empty() => {
@@ -106,19 +118,16 @@ fn row(draft: &mut Draft<'_>, (at, value): Line<'_>) -> Option<Transport> {
         return None;
     };
     let six = transport.ends_with('6') && !transport.ends_with("46");
-    let bare = transport.to_ascii_lowercase();
-    let bare = bare.trim_end_matches(|c: char| c.is_ascii_digit());
-    let Some(known) = Transport::from_name(bare) else {
+    let Some(known) = protocol(transport) else {
         draft.unread(row, "its protocol is none that is known");
         return None;
     };
-    // The BSDs write a dot before the port.
-    let split = endpoint.rsplit_once(':').or_else(|| endpoint.rsplit_once('.'));
-    let Some((address, port)) = split else {
+    // OpenBSD and NetBSD write a dot before the port.
+    let Some((address, port)) = endpoint.rsplit_once([':', '.']) else {
         draft.unread(row, "it has no port");
         return None;
     };
-    let Some(number) = port_number(port) else {
+    let Some(number) = port_number(port).or_else(|| services::port(port, known)) else {
         if port == "*" {
             return None;
         }
@@ -127,12 +136,17 @@ fn row(draft: &mut Draft<'_>, (at, value): Line<'_>) -> Option<Transport> {
     };
     let mut socket = draft.new_socket(known, row);
     Draft::port(&mut socket, number, place(port));
+    socket.port_resolved = port_number(port).is_none();
+    let shown = if address.is_empty() { "*" } else { address };
     let mut details = draft
-        .address(&mut socket, address, place(address), Missing::AddressNotShown)
+        .address(&mut socket, shown, place(address), Missing::AddressNotShown)
         .unwrap_or_default();
     let netstat = !value.starts_with("raw,");
     if socket.address == Address::Star && six {
         socket.address = Address::Ip(std::net::Ipv6Addr::UNSPECIFIED.into());
+    }
+    if socket.address == Address::Star && transport.ends_with('4') {
+        socket.address = Address::Ip(std::net::Ipv4Addr::UNSPECIFIED.into());
     }
     // netstat cuts what is longer than 22 characters: it may look like another address.
     if netstat && address.contains(':') && address.len() + port.len() >= 22 {
@@ -142,7 +156,7 @@ fn row(draft: &mut Draft<'_>, (at, value): Line<'_>) -> Option<Transport> {
     }
     let names = names.unwrap_or_default();
     let mut shown = false;
-    for name in names.split(',').filter(|name| !matches!(*name, "" | "-")) {
+    for name in names.split(',').filter(|name| !matches!(*name, "" | "-" | "?")) {
         shown = true;
         let range = place(name);
         let text = draft.slice(range.clone());

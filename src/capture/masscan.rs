@@ -7,7 +7,8 @@
 //! ```
 //!
 //! masscan asks some ports of many addresses once and lists those that answered, so it proves
-//! presence only. Its JSON is not always whole: older versions end it with `{finished: 1}`.
+//! presence only. Its JSON is not always whole: older versions end it with `{finished: 1}`. NDJSON (`-oD`) has a
+//! record a line, with one port beside the address and what was met of it in `data`.
 //! Source: masscan, src/out-json.c, src/out-ndjson.c and src/out-text.c.
 
 use std::net::IpAddr;
@@ -33,8 +34,8 @@ impl CaptureFormat for Masscan {
     }
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
-        let keys = ["ports", "proto", "ip"];
-        if keys.iter().all(|key| document.holds_key(&[key])) {
+        let keys: [&[&str]; 3] = [&["ports", "port"], &["proto"], &["ip"]];
+        if keys.iter().all(|keys| document.holds_key(keys)) {
             return from_json(document);
         }
         let mut head = document.lines().take(HEAD_LINES).map(|(_, line)| line.trim_start());
@@ -77,9 +78,13 @@ fn from_json(document: &Document) -> Option<Vec<Capture>> {
 }
 
 /// The address and the ports of a record.
-fn record(value: Value<'_>) -> Option<(Value<'_>, Value<'_>)> {
-    let (ip, ports) = (value.get(&["ip"])?, value.get(&["ports"])?);
-    ports.items().next()?.get(&["proto"])?;
+fn record(value: Value<'_>) -> Option<(Value<'_>, Vec<Value<'_>>)> {
+    let ip = value.get(&["ip"])?;
+    let ports: Vec<_> = match value.get(&["ports"]) {
+        Some(ports) => ports.items().collect(),
+        None => vec![value.get(&["rec_type"]).map(|_| value)?],
+    };
+    ports.first()?.get(&["proto"])?;
     Some((ip, ports))
 }
 
@@ -89,11 +94,14 @@ fn add(scan: &mut Scan<'_>, value: Value<'_>) -> bool {
         scan.fault(IssueKind::RowUnread, value.range(), "this record has no address");
         return true;
     };
-    for port in ports.items() {
+    for port in ports {
         let Some(number) = port.get(&["port"]) else { continue };
         // Without a status: banners, and versions that list what is open only.
-        let state = port.get(&["status"]).and_then(Value::string).unwrap_or("open".into());
-        let banner = port.has("service");
+        let data = port.get(&["data"]);
+        let status = port.get(&["status"]).or_else(|| data.and_then(|data| data.get(&["status"])));
+        let state = status.and_then(Value::string).unwrap_or("open".into());
+        let banner =
+            port.has("service") || port.get(&["rec_type"]).is_some_and(|kind| !kind.is("status"));
         if banner {
             continue;
         }

@@ -3,7 +3,7 @@
 //! Only `open` is a listener. `closed` and the states between say nothing that a rule may rest on,
 //! since a port can be closed to the scanner and open to others; they are told as one note a host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -30,6 +30,8 @@ struct Host<'a> {
     ip: IpAddr,
     /// Where the address stands first.
     at: Range<usize>,
+    /// The ports that were met open: a banner of masscan names its port once more.
+    open: BTreeSet<(Transport, u16)>,
     /// How often each state was met that is neither open nor closed.
     uncertain: BTreeMap<String, (u64, Range<usize>)>,
 }
@@ -62,7 +64,13 @@ impl<'a> Scan<'a> {
         let index = *self.index.entry(ip).or_insert(self.hosts.len());
         if index == self.hosts.len() {
             let draft = Draft::new(self.document, self.format, Vantage::External);
-            self.hosts.push(Host { draft, ip, at, uncertain: BTreeMap::new() });
+            self.hosts.push(Host {
+                draft,
+                ip,
+                at,
+                open: BTreeSet::new(),
+                uncertain: BTreeMap::new(),
+            });
         }
         if let Some(host) = self.hosts.get_mut(index) {
             host.draft.host(name);
@@ -92,6 +100,9 @@ impl<'a> Scan<'a> {
         let Some(port) = document::port_number(found.port) else {
             return draft.unread(found.row.clone(), "its port is no number up to 65535");
         };
+        if !host.open.insert((transport, port)) {
+            return;
+        }
         let mut socket = draft.new_socket(transport, found.row.clone());
         document::reached(&mut socket, ip, found.address_at.clone());
         Draft::port(&mut socket, port, found.port_at.clone());

@@ -506,6 +506,78 @@ fn what_answers_from_outside_counts_where_nothing_listens() {
     assert_eq!(host["source"]["kind"], "observed");
 }
 
+/// What nmap says of one address, with these ports open.
+fn scan_of(address: &str, name: &str, ports: &[u16]) -> String {
+    let entries: Vec<String> = ports.iter().map(|port| format!("{port}/open/tcp/////")).collect();
+    format!(
+        "# Nmap 7.93 scan initiated Tue Nov 14 22:13:20 2023 as: nmap -oG - {address}\n\
+         Host: {address} ({name})\tPorts: {}\n\
+         # Nmap done at Tue Nov 14 22:13:21 2023 -- 1 IP address (1 host up) scanned in 0.50 seconds\n",
+        entries.join(", ")
+    )
+}
+
+/// Two scans of one host reached two of its addresses: what answered at one is no evidence of the other, neither
+/// is lost, and the host keeps the name that the record gives it, so that the rules for it are asked.
+#[test]
+fn scans_of_two_addresses_of_a_host_are_kept_apart_and_judged_as_one() {
+    let list =
+        "#masscan\nopen tcp 22 192.0.2.9 1700000000\nopen tcp 80 192.0.2.9 1700000000\n# end\n";
+    let record = serde_json::json!({"host": "db1", "nmap": scan_of("10.0.0.5", "", &[22, 23]), "masscan": list});
+    let place = Place::with(&[
+        ("s.ndjson", &format!("{record}\n")),
+        (
+            "p.toml",
+            "[policy]\nname = \"p\"\nhosts = [\"db*\"]\n\
+             [[rule]]\nid = \"telnet\"\nmatch = { port = 23 }\nforbid = true\n\
+             [[rule]]\nid = \"web\"\nmatch = { port = 80 }\nforbid = true\n\
+             [[rule]]\nid = \"mail\"\nmatch = { port = 25 }\nforbid = true\n\
+             [[rule]]\nid = \"ssh\"\nmatch = { port = 22 }\nrequire = { bind = \"10.0.0.5\" }\n",
+        ),
+    ]);
+    let host = only(&place, "s.ndjson", 0);
+    assert_eq!(host["host"]["name"], "db1", "{host:#}");
+    let mut ends: Vec<String> = host["sockets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|socket| format!("{} {}", socket["address"], socket["port"]))
+        .collect();
+    let wanted = ["\"10.0.0.5\" 22", "\"10.0.0.5\" 23", "\"192.0.2.9\" 22", "\"192.0.2.9\" 80"];
+    assert_eq!(ends, wanted);
+    let report = place.run(&["check", "-f", "json", "-p", "p.toml", "s.ndjson"]).expect(1).json();
+    let results = report["hosts"][0]["results"].as_array().unwrap();
+    let verdicts: Vec<String> = results
+        .iter()
+        .map(|result| {
+            format!("{}={}", result["rule"].as_str().unwrap(), result["verdict"].as_str().unwrap())
+        })
+        .collect();
+    // Nothing that no scan found is known not to listen, nor what answers to be bound where it answers.
+    assert_eq!(verdicts, ["telnet=fail", "web=fail", "mail=unknown", "ssh=unknown"]);
+}
+
+/// Beside a capture of the host itself both scans count, each for the address that it reached.
+#[test]
+fn scans_of_two_addresses_count_beside_a_capture_of_the_host() {
+    let record = serde_json::json!({
+        "host": "db1",
+        "nmap": scan_of("10.0.0.5", "db1", &[22, 23]),
+        "masscan": "Discovered open port 80/tcp on 192.0.2.9\n",
+        "osquery": "pid|port|protocol|family|address\n605|5432|6|2|127.0.0.1\n",
+    });
+    let place = Place::with(&[("s.ndjson", &format!("{record}\n"))]);
+    let host = only(&place, "s.ndjson", 0);
+    let ports: Vec<u64> = host["sockets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|socket| socket["port"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ports, [5432, 22, 23, 80], "{host:#}");
+    assert_eq!(host["host"]["name"], "db1");
+}
+
 /// The lines of a host's sockets are of several files: each names its own where it is not that of the host, and
 /// nothing of it is lost when the documents are read again.
 #[test]

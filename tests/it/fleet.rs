@@ -347,3 +347,53 @@ fn a_file_of_a_stream_that_does_not_end_in_a_line_end_hides_no_other() {
     let verdict = |host: &serde_json::Value| host["results"][0]["verdict"].clone();
     assert_eq!((verdict(&hosts[0]), verdict(&hosts[1])), ("unknown".into(), "fail".into()));
 }
+
+/// JSON with a line end around each bracket and no indents, as editors and scripts leave it that strip blanks.
+fn stripped(json: &str) -> String {
+    let mut text = json.to_owned();
+    for sign in ["{", "[", "}", "]", ","] {
+        let (before, behind) = if "}]".contains(sign) { ("\n", "") } else { ("", "\n") };
+        text = text.replace(sign, &format!("{before}{sign}{behind}"));
+    }
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+/// Where nothing is indented, lines within a document begin with braces as documents do.
+#[test]
+fn documents_without_indents_are_whole_and_a_broken_one_hides_no_other() {
+    let place =
+        Place::with(&[("p.toml", "[[rule]]\nid = \"r\"\nmatch = { port = 23 }\nforbid = true\n")]);
+    let host = |name: &str, port: u16| {
+        let rows =
+            format!("LISTEN 0 128 127.0.0.1:22 0.0.0.0:*\nLISTEN 0 128 0.0.0.0:{port} 0.0.0.0:*\n");
+        let head = "$ ss -ltn\nState Recv-Q Send-Q Local Address:Port Peer Address:Port\n";
+        place.write("one.txt", format!("{head}{rows}"));
+        place.run(&["list", "-f", "json", "--host", name, "one.txt"]).expect(0)
+    };
+    let (first, second) = (host("a", 80), host("b", 23));
+    let (one, two) = (stripped(&first.out), stripped(&second.out));
+    assert!(one.starts_with("{\n\"schema\"") && one.contains("\n{\n\"transport\""), "{one}");
+    place.write("one.json", &one);
+    let list = |file: &str, code| place.run(&["list", "-f", "json", file]).expect(code).json();
+    let (first, second) = (first.json(), second.json());
+    assert_eq!(list("one.json", 0), first);
+    place.write("array.json", format!("[\n{one},\n{two}]\n"));
+    place.write("lines.json", format!("[\n{first},\n{second}\n]\n"));
+    place.write("stream.json", format!("{one}{two}"));
+    for file in ["array.json", "lines.json", "stream.json"] {
+        assert_eq!(list(file, 0), serde_json::json!([&first, &second]), "{file}");
+        place.run(&["check", "-p", "p.toml", file]).expect(1);
+    }
+    // Cut off behind its first row, in it, and before it.
+    for sign in ["},\n{\n\"transport\"", "\"state\"", "{\n\"transport\""] {
+        let at = one.find(sign).unwrap() + 2;
+        place.write("broken.json", format!("{}\n{two}", &one[..at]));
+        let found = place.run(&["list", "-f", "json", "broken.json"]).expect(2);
+        assert!(found.err.contains("broken.json:"), "{sign}: {}", found.err);
+        assert_eq!(found.json(), second, "{sign}");
+    }
+}

@@ -5,8 +5,9 @@
 //! 1f0c9e2b7a11   nginx   "nginx"   2 d ago   Up 2 d   0.0.0.0:8080->80/tcp, [::]:8080->80/tcp   web
 //! ```
 //!
-//! Read are `docker ps` as a table and as JSON (`--format json`), `docker inspect`, `podman ps` and
-//! `podman inspect`, `docker compose ps --format json`, and the API's list of containers.
+//! Read are `docker ps` as a table (also one of columns that were asked for) and as JSON (`--format json`),
+//! `docker port`, `docker inspect`, `podman ps` and `podman inspect`, `docker compose ps`, and the API's list of
+//! containers.
 //!
 //! These are declared: the engine was asked to publish them, by a proxy or a rule of NAT, and nothing
 //! else that listens on the host is shown. Ports that are exposed only (`80/tcp`) are not published.
@@ -46,10 +47,14 @@ impl CaptureFormat for Docker {
                 return Some(document.finish(captures(document, &containers)));
             }
         }
-        let listed = document.holds("CONTAINER ID") || document.holds("SERVICE");
-        listed.then(|| table::read(document)).flatten()
+        let signs = ["PORTS", "Ports", "/tcp -> ", "/udp -> ", "/sctp -> "];
+        signs.iter().any(|sign| document.holds(sign)).then(|| table::read(document)).flatten()
     }
 }
+
+/// States in which a container publishes nothing. Source: docker, `container/state.go`; podman,
+/// `libpod/define/containerstate.go`.
+const STOPPED: [&str; 5] = ["exited", "created", "configured", "stopped", "dead"];
 
 /// How many sockets the ranges of one text may stand for.
 const MOST: usize = 200_000;
@@ -156,6 +161,15 @@ fn container(fill: &mut Fill<'_>, value: Value<'_>) {
     {
         let message = "this container does not run: its ports are not published";
         return fill.draft.issue(IssueKind::Ignored, running.range(), message);
+    }
+    // podman lists what such a container will publish when it starts.
+    if let Some(state) = value.get(&["State"])
+        && state
+            .string()
+            .is_some_and(|state| STOPPED.contains(&state.to_ascii_lowercase().as_str()))
+    {
+        let message = "this container does not run: its ports are not published";
+        return fill.draft.issue(IssueKind::Ignored, state.range(), message);
     }
     let settings = value.get(&["NetworkSettings"]).and_then(|inner| inner.get(&["Ports"]));
     let bindings = value.get(&["HostConfig"]).and_then(|inner| inner.get(&["PortBindings"]));

@@ -49,17 +49,22 @@ fn entry(text: &str, at: usize) -> Result<Option<Published>, &'static str> {
         let exposed = text.split('/').next().and_then(range).is_some();
         return exposed.then_some(None).ok_or("this is no published port");
     };
-    let transport = inside.rsplit_once('/').map_or("tcp", |(_, transport)| transport).to_owned();
+    let transport = inside.rsplit_once('/').map_or("tcp", |(_, transport)| transport);
+    endpoint(host, at, transport).map(Some)
+}
+
+/// `0.0.0.0:8080`, which begins at `at`.
+pub(super) fn endpoint(host: &str, at: usize, transport: &str) -> Result<Published, &'static str> {
     let (address, port) = host.rsplit_once(':').unwrap_or(("", host));
     let ports = range(port).ok_or("this is no port")?;
     let from = at + host.len() - port.len();
-    Ok(Some(Published {
+    Ok(Published {
         address: address.to_owned(),
         address_at: at..at + address.len(),
         ports,
         port_at: from..from + port.len(),
-        transport,
-    }))
+        transport: transport.to_owned(),
+    })
 }
 
 /// `8080`, `8000-8010`

@@ -15,7 +15,22 @@ use super::super::scan::{Found, Scan};
 use super::super::{Capture, Document, IssueKind, transcript};
 
 /// How a scan ends.
-const DONE: [&str; 3] = ["# Nmap done", "Nmap done:", "# Masscan done"];
+const DONE: [&str; 6] = [
+    "# Nmap done",
+    "Nmap done:",
+    "# Masscan done",
+    // Of versions before 5.
+    "# Nmap run completed",
+    "# Nmap finished",
+    "Nmap finished:",
+];
+
+/// What stands before a host in what is printed; the second is of versions before 5.
+const REPORTS: [&str; 2] = ["Nmap scan report for ", "Interesting ports on "];
+
+/// The states of a port, as the second field of an entry or the second word of a row.
+const STATES: [&str; 6] =
+    ["open", "closed", "filtered", "unfiltered", "open|filtered", "closed|filtered"];
 
 /// How many lines are looked at for a sign.
 const HEAD_LINES: usize = 64;
@@ -23,15 +38,16 @@ const HEAD_LINES: usize = 64;
 /// Reads a text of either kind; `None` for any other text.
 pub(super) fn read(document: &Document) -> Option<Vec<Capture>> {
     let head: Vec<Line<'_>> = document.lines().take(HEAD_LINES).collect();
-    let sign = |line: &str| is_greppable(line) || line.starts_with("Nmap scan report for ");
+    let sign = |line: &str| is_greppable(line) || REPORTS.iter().any(|sign| line.starts_with(sign));
     if !head.iter().any(|(_, line)| sign(line.trim_start())) || document.has_tables() {
         return None;
     }
-    let mut walk = Walk { scan: Scan::new(document, "nmap"), done: false, host: None };
+    let scan = Scan::new(document, "nmap");
+    let mut walk = Walk { scan, begun: false, done: false, lost: false, host: None };
     for line in document.lines() {
         walk.line(line);
     }
-    if !walk.done {
+    if !walk.done || walk.lost {
         let end = document.text().trim_end().len();
         let before = document.text().get(..end).unwrap_or_default();
         let start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -63,9 +79,37 @@ fn host_line(line: &str) -> Option<(usize, &str)> {
     fields.then_some((skip + "Host: ".len(), rest))
 }
 
+/// The entries of `Ports: `. The version in one may have a comma, and no slash: what follows a comma is the next
+/// entry where it begins with a port and a state.
+fn entries(mut ports: &str) -> impl Iterator<Item = &str> {
+    let begins = |rest: &str| {
+        let mut fields = rest.splitn(3, '/');
+        let port = fields.next().is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+        port && fields.next().is_some_and(|state| STATES.contains(&state))
+    };
+    let mut done = false;
+    std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        let mut commas = memchr::memmem::find_iter(ports.as_bytes(), b", ");
+        let end = commas.find(|at| ports.get(at + 2..).is_some_and(begins));
+        let entry = ports.get(..end.unwrap_or(ports.len()))?;
+        match end {
+            Some(end) => ports = ports.get(end + 2..)?,
+            None => done = true,
+        }
+        Some(entry)
+    })
+}
+
 struct Walk<'a> {
     scan: Scan<'a>,
+    /// A scan has begun.
+    begun: bool,
     done: bool,
+    /// One of several scans had no end when the next began.
+    lost: bool,
     /// The host of what nmap prints, with its place.
     host: Option<(IpAddr, Range<usize>)>,
 }
@@ -74,6 +118,12 @@ impl<'a> Walk<'a> {
     fn line(&mut self, (at, line): Line<'a>) {
         let skip = line.len() - line.trim_start().len();
         let (at, line) = (at + skip, line.trim_start());
+        if line.starts_with("Starting Nmap ")
+            || line.starts_with('#') && line.contains(" scan initiated ")
+        {
+            self.lost |= self.begun && !self.done;
+            (self.begun, self.done) = (true, false);
+        }
         if let Some((_, command)) = line.split_once(" as: ").filter(|_| line.starts_with('#')) {
             self.scan.command = Some(command.trim().to_owned());
         } else if DONE.iter().any(|end| line.starts_with(end)) {
@@ -82,8 +132,8 @@ impl<'a> Walk<'a> {
             self.asked(asked);
         } else if let Some((skip, rest)) = host_line(line) {
             self.greppable(at, line, skip, rest);
-        } else if let Some(name) = line.strip_prefix("Nmap scan report for ") {
-            self.report(at + line.len() - name.len(), name.trim_end());
+        } else if let Some(name) = REPORTS.iter().find_map(|sign| line.strip_prefix(sign)) {
+            self.report(at + line.len() - name.len(), name.trim_end().trim_end_matches(':'));
         } else if let Some(rest) = line.strip_prefix("Not shown: ") {
             self.not_shown(at..at + line.len(), rest);
         } else if let Some(prompt) = transcript::prompt(line)
@@ -123,7 +173,7 @@ impl<'a> Walk<'a> {
         for field in rest.split('\t') {
             if let Some(ports) = field.strip_prefix("Ports: ") {
                 let mut port_at = field_at + "Ports: ".len();
-                for text in ports.split(", ") {
+                for text in entries(ports) {
                     self.entry(ip, &address_at, port_at, text);
                     port_at += text.len() + ", ".len();
                 }
@@ -193,10 +243,9 @@ impl<'a> Walk<'a> {
         let mut words = line.split_whitespace();
         let (Some(first), Some(state)) = (words.next(), words.next()) else { return };
         let Some((port, transport)) = first.split_once('/') else { return };
-        let states = ["open", "closed", "filtered", "unfiltered"];
         if !port.bytes().all(|byte| byte.is_ascii_digit())
             || !matches!(transport, "tcp" | "udp" | "sctp")
-            || !states.iter().any(|known| state.starts_with(known))
+            || !STATES.contains(&state)
         {
             return;
         }

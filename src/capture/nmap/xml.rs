@@ -113,7 +113,13 @@ impl<'a> Walk<'a> {
         let attributes = Attributes::of(self.text, element);
         match name.as_ref() {
             "nmaprun" => {
-                self.seen = true;
+                // Several scans in one file (`--append-output`): each has an end of its own.
+                if self.seen && !self.finished {
+                    let message = "the scan before this one is cut off: it has no `finished`";
+                    self.scan.fault(IssueKind::CutOff, row, message);
+                }
+                self.end_host();
+                (self.seen, self.finished) = (true, false);
                 self.scan.command = attributes.value("args").map(Cow::into_owned);
             }
             "scaninfo" => self.scaninfo(&attributes),

@@ -53,12 +53,17 @@ impl CaptureFormat for Osquery {
             return Some(document.finish(captures.collect()));
         }
         let (records, whole) = rows::text(document)?;
-        let host = document.prompt_host().map(Cow::Owned);
-        let mut capture = capture(document, host, records, &Query::typed(document));
-        if !whole {
-            capture.snapshot.coverage = capture.snapshot.coverage.spoiled(Missing::CutOff);
-        }
-        Some(vec![capture])
+        let query = Query::typed(document);
+        let prompt = document.prompt_host().map(Cow::Owned);
+        let read = |(host, records): Host<'_>| {
+            let host = host.or_else(|| prompt.clone());
+            let mut capture = capture(document, host, records, &query);
+            if !whole {
+                capture.snapshot.coverage = capture.snapshot.coverage.spoiled(Missing::CutOff);
+            }
+            capture
+        };
+        Some(hosts(records).into_iter().map(read).collect())
     }
 }
 
@@ -78,13 +83,21 @@ fn hosts(records: Vec<Record<'_>>) -> Vec<Host<'_>> {
     hosts
 }
 
-/// What is left of a host's records when each has changed what was there before.
-fn settled(records: Vec<Record<'_>>) -> (Vec<Cells<'_>>, bool) {
+/// What is left of a host's records when each has changed what was there before. Logs may be put together in any
+/// order, so their moments count where all have one.
+///
+/// A result takes the place of an earlier one where both name host and query. Those that do not may be of two
+/// queries, or of two hosts, and hide nothing of each other.
+fn settled(mut records: Vec<Record<'_>>) -> (Vec<Cells<'_>>, bool) {
+    if records.iter().all(|record| record.moment.is_some()) {
+        records.sort_by_key(|record| record.moment);
+    }
     let whole = records.iter().any(|record| record.change == Change::Whole);
     let last: BTreeMap<Cow<'_, str>, usize> = records
         .iter()
         .enumerate()
         .filter(|(_, record)| record.change == Change::Whole)
+        .filter(|(_, record)| record.host.is_some() && !record.query.is_empty())
         .map(|(index, record)| (record.query.clone(), index))
         .collect();
     let mut removed = BTreeMap::new();

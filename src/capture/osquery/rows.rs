@@ -1,6 +1,7 @@
 //! Rows with named cells, from every mode in which osquery writes them.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::super::Document;
@@ -70,6 +71,8 @@ pub(super) struct Record<'a> {
     pub(super) host: Option<Cow<'a, str>>,
     pub(super) query: Cow<'a, str>,
     pub(super) change: Change,
+    /// When it was written, in seconds since 1970.
+    pub(super) moment: Option<u64>,
     pub(super) rows: Vec<Cells<'a>>,
 }
 
@@ -79,9 +82,22 @@ const HOSTS: &[&str] = &[
     "host_identifier",
     "host_hostname",
     "host_display_name",
+    "host_name",
     "hostname",
     "host",
 ];
+
+/// The columns that name the host of a row, in what Fleet exports.
+const HOST_COLUMNS: &[&str] =
+    &["host_hostname", "host_display_name", "host_name", "hostname", "host"];
+
+/// The host that an object names.
+fn host_of(object: Value<'_>) -> Option<Cow<'_, str>> {
+    let inner = object.get_near(&["host"]).filter(|host| host.kind() == Kind::Object);
+    let inner = inner.and_then(|host| host.get_near(&["hostname", "display_name", "name"]));
+    let named = object.get_near(HOSTS).and_then(Value::string);
+    named.or_else(|| inner.and_then(Value::string)).filter(|name| !name.trim().is_empty())
+}
 
 /// The records of JSON; none where nothing looks like a row.
 pub(super) fn json(document: &Document) -> Vec<Record<'_>> {
@@ -91,18 +107,48 @@ pub(super) fn json(document: &Document) -> Vec<Record<'_>> {
     let mut records: Vec<Record<'_>> = Vec::new();
     for (root, banner) in document.json_values() {
         let mut last = None;
-        for value in root.all().filter(|value| is_row(*value)) {
+        let mut here: BTreeMap<Option<Cow<'_, str>>, usize> = BTreeMap::new();
+        for value in root.all() {
+            if is_empty(value) {
+                let empty = record(value, banner);
+                records.extend(Some(empty).filter(|record| record.host.is_some()));
+                (last, here) = (None, BTreeMap::new());
+                continue;
+            }
+            if !is_row(value) {
+                continue;
+            }
             let holder = value.parent().filter(|holder| holder.kind() == Kind::Array);
-            if holder.is_none() || holder != last || records.is_empty() {
-                records.push(record(value, banner));
+            if holder.is_none() || holder != last {
+                here.clear();
             }
             last = holder;
-            if let Some(record) = records.last_mut() {
+            // Rows of several hosts may stand among each other in one result.
+            let own = value.get_near(HOST_COLUMNS).and_then(Value::string);
+            let at = *here.entry(own).or_insert(records.len());
+            if at == records.len() {
+                records.push(record(value, banner));
+            }
+            if let Some(record) = records.get_mut(at) {
                 record.rows.push(cells(value));
             }
         }
     }
+    // That a query found nothing counts where it is one that finds sockets of other hosts.
+    let queries: BTreeSet<String> = records
+        .iter()
+        .filter(|record| !record.rows.is_empty())
+        .map(|record| record.query.clone().into_owned())
+        .collect();
+    records.retain(|record| !record.rows.is_empty() || queries.contains(record.query.as_ref()));
     records
+}
+
+/// Whether a value is the result of a query that found nothing.
+fn is_empty(value: Value<'_>) -> bool {
+    value.kind() == Kind::Array
+        && value.key().is_some_and(|key| key.is("snapshot") || key.is("rows"))
+        && value.items().next().is_none()
 }
 
 /// Whether an object has the columns of a row, with a protocol by its number.
@@ -119,8 +165,11 @@ fn record<'a>(row: Value<'a>, banner: Option<&'a str>) -> Record<'a> {
         host: banner.map(Cow::Borrowed),
         query: "".into(),
         change: Change::Whole,
+        moment: None,
         rows: vec![],
     };
+    let own = row.get_near(HOST_COLUMNS).and_then(Value::string);
+    record.host = record.host.or(own).filter(|name| !name.trim().is_empty());
     let mut inner = row;
     while let Some(around) = inner.parent() {
         let key = inner.key();
@@ -137,10 +186,13 @@ fn record<'a>(row: Value<'a>, banner: Option<&'a str>) -> Record<'a> {
             let name = around.get_near(&["name", "query_name"]).and_then(Value::string);
             record.query = name.unwrap_or_default();
         }
+        if record.moment.is_none() {
+            record.moment = around.get_near(&["unixTime"]).and_then(Value::number);
+        }
         if record.host.is_none() {
             let decorations = around.get_near(&["decorations"]);
             let mut places = [decorations, Some(around)].into_iter().flatten();
-            record.host = places.find_map(|place| place.get_near(HOSTS).and_then(Value::string));
+            record.host = places.find_map(host_of);
         }
         inner = around;
     }
@@ -159,7 +211,8 @@ fn cells(row: Value<'_>) -> Cells<'_> {
 
 /// The rows of a text; `None` where it is none of osquery's.
 pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
-    if !document.holds("protocol") {
+    // fleetctl writes its headers in capitals.
+    if !document.holds("protocol") && !document.holds("PROTOCOL") {
         return None;
     }
     // Whether the last line is whole, and a box has its lower edge.
@@ -169,6 +222,7 @@ pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
     let mut found = false;
     let mut style = None;
     let mut edge = false;
+    let mut border: Option<&str> = None;
     for line in document.lines() {
         let (at, content) = line;
         let trimmed = content.trim();
@@ -177,7 +231,9 @@ pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
             continue;
         }
         if trimmed.starts_with("+-") || trimmed.is_empty() {
-            edge |= trimmed.starts_with("+-");
+            if trimmed.starts_with("+-") {
+                (edge, border) = (true, Some(trimmed));
+            }
             continue;
         }
         edge = false;
@@ -186,7 +242,12 @@ pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
             continue;
         }
         let (Some(names), Some(style)) = (&header, style) else { continue };
-        let cells = split(line, style);
+        let mut cells = split(line, style);
+        if cells.len() != names.len()
+            && let Some(fitting) = border.and_then(|border| split_at(line, border))
+        {
+            cells = fitting;
+        }
         if cells.len() != names.len() {
             let is_row = match style {
                 Style::Box => trimmed.starts_with('|'),
@@ -204,7 +265,13 @@ pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
             continue;
         }
         let named = cells.into_iter().zip(names);
-        let cells = named.map(|(cell, name)| Cell { name: name.text.clone(), ..cell }).collect();
+        let name = |name: &Cell<'_>| Cow::Owned(name.text.to_ascii_lowercase());
+        let cells =
+            named.map(|(cell, header)| match header.text.bytes().any(|b| b.is_ascii_uppercase()) {
+                true => Cell { name: name(header), ..cell },
+                false => Cell { name: header.text.clone(), ..cell },
+            });
+        let cells = cells.collect();
         rows.push(Cells { row: at..at + content.len(), cells });
     }
     if !found {
@@ -217,7 +284,36 @@ pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
     let last = rows.last().map_or(0, |row| row.row.end);
     let behind = document.text().get(last..).unwrap_or_default();
     whole &= style != Some(Style::Box) || edge || behind.contains("\n+-");
-    Some((vec![Record { host: None, query: "".into(), change: Change::Whole, rows }], whole))
+    let mut records = of_hosts(rows);
+    if records.is_empty() {
+        records.push(Record {
+            host: None,
+            query: "".into(),
+            change: Change::Whole,
+            moment: None,
+            rows: vec![],
+        });
+    }
+    Some((records, whole))
+}
+
+/// The rows by the host that a column of theirs names.
+fn of_hosts(rows: Vec<Cells<'_>>) -> Vec<Record<'_>> {
+    let mut order = BTreeMap::new();
+    let mut records: Vec<Record<'_>> = Vec::new();
+    for row in rows {
+        let host = row.get(HOST_COLUMNS).map(|cell| cell.text.clone());
+        let host = host.filter(|name| !name.is_empty());
+        let at = *order.entry(host.clone()).or_insert(records.len());
+        match records.get_mut(at) {
+            Some(record) => record.rows.push(row),
+            None => {
+                let (query, change, moment) = ("".into(), Change::Whole, None);
+                records.push(Record { host, query, change, moment, rows: vec![row] });
+            }
+        }
+    }
+    records
 }
 
 /// How the cells of a line stand apart.
@@ -234,7 +330,7 @@ enum Style {
 /// The names of a header.
 fn columns<'a>(line: (usize, &'a str)) -> Option<(Style, Vec<Cell<'a>>)> {
     let trimmed = line.1.trim();
-    if !trimmed.contains("protocol") {
+    if !trimmed.contains("protocol") && !trimmed.contains("PROTOCOL") {
         return None;
     }
     let style = match trimmed {
@@ -244,7 +340,9 @@ fn columns<'a>(line: (usize, &'a str)) -> Option<(Style, Vec<Cell<'a>>)> {
         _ => return None,
     };
     let cells = split(line, style);
-    let has = |names: &[&str]| cells.iter().any(|cell| names.contains(&cell.text.as_ref()));
+    let has = |names: &[&str]| {
+        cells.iter().any(|cell| names.iter().any(|name| cell.text.eq_ignore_ascii_case(name)))
+    };
     (has(PORT) && has(&["protocol"]) && has(ADDRESS)).then_some((style, cells))
 }
 
@@ -286,6 +384,26 @@ fn split(line: (usize, &str), style: Style) -> Vec<Cell<'_>> {
         start += end + 1;
         rest = rest.get(end + 1..).unwrap_or_default();
     }
+}
+
+/// The cells of a row of a box that fits below its edge, where a cell has a bar in it: the path of a socket may.
+/// `None` where the bars do not stand where the edge has its crosses.
+fn split_at<'a>(line: (usize, &'a str), border: &str) -> Option<Vec<Cell<'a>>> {
+    let (at, content) = line;
+    let body = content.trim();
+    let start = at + content.len() - content.trim_start().len();
+    (body.chars().count() == border.len()).then_some(())?;
+    let crosses = border.bytes().zip(body.char_indices()).filter(|(edge, _)| *edge == b'+');
+    let bars: Vec<usize> =
+        crosses.map(|(_, (at, bar))| (bar == '|').then_some(at)).collect::<Option<_>>()?;
+    let cell = |pair: &[usize]| {
+        let &[from, to] = pair else { return None };
+        let raw = body.get(from + 1..to)?;
+        let text = raw.trim();
+        let from = start + from + 1 + raw.len() - raw.trim_start().len();
+        Some(Cell { name: "".into(), text: text.into(), range: from..from + text.len() })
+    };
+    bars.windows(2).map(cell).collect()
 }
 
 /// Length of a quoted cell with its quotes; a doubled quote is one of its text. Source: RFC 4180.

@@ -17,7 +17,8 @@ const MARKER: usize = 1 << 13;
 /// How a stream of many hosts is cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// A document a line, or documents that each begin with `{` at the beginning of a line.
+    /// A document a line, or documents that each begin with `{` at the beginning of a line. Such a line may stand
+    /// in a document too, where nothing is indented: see [`begins_document`].
     Documents,
     /// `==> NAME <==` before each file, as head(1) and tail(1) print it. They put a line end before each but the
     /// first, which is a blank line where the file before ends in one of its own.
@@ -117,6 +118,18 @@ impl Cut {
                 if marker(line.trim_ascii_end()).is_none() {
                     window.searched = next;
                     continue;
+                }
+            }
+            if self == Self::Documents {
+                let piece = window.bytes.get(window.start..line_end).unwrap_or_default();
+                match begins_document(piece, window.from(next)) {
+                    Some(true) => {}
+                    Some(false) => {
+                        window.searched = next;
+                        continue;
+                    }
+                    None if window.ended => {}
+                    None => return None,
                 }
             }
             window.searched = next;
@@ -239,6 +252,34 @@ impl Cut {
     }
 }
 
+/// Whether a line that begins with `{` begins a document, and not an object within the one at work. `None` when
+/// more must be known of the line.
+///
+/// Behind a comma, a colon or an open bracket an object may follow. There it is still the next document when its
+/// first key is that of the document at work: then that one was cut off between two rows, and must not take the
+/// hosts behind it with it. JSON has no line end in a string, so the end of the line before says enough.
+fn begins_document(piece: &[u8], line: &[u8]) -> Option<bool> {
+    if !matches!(piece.trim_ascii_end().last(), Some(b',' | b':' | b'[')) {
+        return Some(true);
+    }
+    let line = line.get(..line.len().min(MARKER)).unwrap_or_default();
+    match first_key(line) {
+        Some(key) => Some(first_key(piece) == Some(key)),
+        None if line.len() == MARKER => Some(false),
+        None => None,
+    }
+}
+
+/// The first key of an object, with its quotes; empty for what has none. `None` when the text ends before.
+fn first_key(text: &[u8]) -> Option<&[u8]> {
+    let inside = text.trim_ascii_start().strip_prefix(b"{").unwrap_or(text).trim_ascii_start();
+    let Some(key) = inside.strip_prefix(b"\"") else {
+        return (!inside.is_empty()).then_some(b"");
+    };
+    let len = memchr::memchr(b'"', key)?;
+    inside.get(..len + 2)
+}
+
 /// The name in `==> NAME <==`.
 fn marker(line: &[u8]) -> Option<&str> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -358,5 +399,45 @@ mod tests {
             let found: Vec<_> = found.into_iter().map(|(_, line, bytes)| (line, bytes)).collect();
             assert!(found == wanted, "{head} {step}");
         }
+    }
+
+    #[test]
+    fn objects_of_a_document_without_indents_begin_none() {
+        // The rows of every third are at an end too early, behind a comma, a bracket or within a row.
+        let document = |number: usize| {
+            let text = format!(
+                "{{\n\"host\":\r\n{{\n\"name\": \"h{number}\"\n}},\n\"x\": [\n{{\n\"port\": 1\n}},\n\n{{}}\n]\n}}\n"
+            );
+            let end = match number % 9 {
+                3 => text.find(",\n\n").map(|at| at + 2),
+                6 => text.find("[\n").map(|at| at + 2),
+                8 => text.find("rt\": 1\n").map(|at| at + 1),
+                _ => None,
+            };
+            let mut text = text;
+            if let Some(end) = end {
+                text.truncate(end);
+                text.push('\n');
+            }
+            text
+        };
+        let documents: Vec<String> = (0..3_000).map(document).collect();
+        let text = documents.concat();
+        for (head, step) in [(16_384, 65_536), (20, 1), (300, 1_001)] {
+            let found = cut(text.as_bytes(), head, step);
+            assert_eq!(found.len(), documents.len(), "{head} {step}");
+            let mut lines = 0;
+            for (piece, document) in found.iter().zip(&documents) {
+                assert_eq!((piece.1, &piece.2), (lines, &document.as_bytes().to_vec()));
+                lines += document.lines().count();
+            }
+        }
+        // A single one is no stream, and keeps its name.
+        let alone = cut(document(0).as_bytes(), 20, 1);
+        assert_eq!(alone.len(), 1);
+        assert_eq!(alone[0].0, "s");
+        // Blanks behind a brace are looked at so far and no further.
+        let wide = format!("{{\"host\": [\n{{{}\"host\": 1}}\n]}}\n", " ".repeat(3 * MARKER));
+        assert_eq!(cut(wide.as_bytes(), 20, 100).len(), 1);
     }
 }

@@ -112,7 +112,7 @@ pub fn assemble(
         }
         return apart;
     }
-    if let Some(issue) = different_hosts(&candidates) {
+    if let Some(issue) = different_hosts(&candidates, given.sure) {
         apart.extend(candidates.into_iter().map(|mut candidate| {
             candidate.capture.issues.push(issue.clone());
             candidate.capture
@@ -202,9 +202,11 @@ fn names(candidates: &[Candidate]) -> impl Iterator<Item = &str> {
     named.filter_map(|one| one.capture.snapshot.host.name.as_deref())
 }
 
-/// The issue for captures that name different hosts.
-fn different_hosts(candidates: &[Candidate]) -> Option<CaptureIssue> {
-    let mut names = names(candidates);
+/// The issue for captures that name different hosts. Of a host whose name is given for sure, scans may have
+/// reached several addresses.
+fn different_hosts(candidates: &[Candidate], sure: bool) -> Option<CaptureIssue> {
+    let is_address = |name: &str| name.parse::<std::net::IpAddr>().is_ok();
+    let mut names = names(candidates).filter(|name| !sure || !is_address(name));
     let first = names.next()?;
     let other = names.find(|name| !same_host(first, name))?;
     Some(CaptureIssue {
