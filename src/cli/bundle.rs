@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::args::{AuditArgs, BundleArgs, InputArgs};
 use super::error::{CliError, CliErrorKind};
 use super::input::{Inputs, Jobs, Piece, Source};
-use super::output::{Screen, write_file};
+use super::output::{Screen, distinct, write_file};
 use super::policies;
 use super::session::{self, Outcome, Session, Telling};
 use crate::bundle::{
@@ -39,6 +39,9 @@ fn bundle(args: &BundleArgs, screen: &Screen) -> Result<u8, CliError> {
     let audit = AuditArgs { now: Some(now.to_string()), ..args.audit.clone() };
     let mut members = Members::new();
     let (loaded, policy) = policies::find_for_bundle(&audit.policy, &mut members)?;
+    let policies = loaded.sources.files().iter().map(|source| Path::new(source.name()));
+    let inputs = args.input.inputs.iter().chain(&args.sign).map(PathBuf::as_path);
+    distinct([args.output.as_path()], policies.chain(inputs))?;
     let Some(session) = Session::new(&audit, loaded, &|_| Ok(()), screen)? else { return Ok(2) };
     let inputs = Inputs::new(&args.input)?;
     let tap = Tap { inputs: &inputs, kept: RefCell::default() };

@@ -1,9 +1,11 @@
 //! `socklint check`.
 
+use std::path::{Path, PathBuf};
+
 use super::args::CheckArgs;
 use super::error::{CliError, CliErrorKind};
 use super::input::{Inputs, Jobs};
-use super::output::{Output, Screen};
+use super::output::{Output, Screen, distinct};
 use super::progress::Progress;
 use super::session::{self, Session, Telling};
 use super::{live, policies};
@@ -40,6 +42,12 @@ fn check(
 ) -> Result<u8, CliError> {
     let mut outputs = outputs(args, screen, formats)?;
     let loaded = policies::find(&args.audit.policy)?;
+    let files = args.output.iter().filter_map(|output| output.split_once('='));
+    let policies = loaded.sources.files().iter().map(|source| Path::new(source.name()));
+    distinct(
+        files.map(|(_, path)| Path::new(path)),
+        policies.chain(args.input.inputs.iter().map(PathBuf::as_path)),
+    )?;
     let Some(session) = Session::new(&args.audit, loaded, narrow, screen)? else { return Ok(2) };
     let run = session.run(Telling {
         lenient: args.input.lenient,

@@ -1,9 +1,11 @@
 //! `socklint init`.
 
+use std::path::PathBuf;
+
 use super::args::InitArgs;
 use super::error::CliError;
 use super::input::Inputs;
-use super::output::{Screen, write_file};
+use super::output::{Screen, distinct, write_file};
 use crate::audit::Verdict;
 use crate::draft::draft;
 
@@ -17,6 +19,8 @@ pub(super) fn run(args: &InitArgs, screen: &Screen) -> u8 {
 }
 
 fn init(args: &InitArgs, screen: &Screen) -> Result<u8, CliError> {
+    let read = args.input.inputs.iter().map(PathBuf::as_path);
+    distinct(args.output.as_deref(), read)?;
     let inputs = Inputs::new(&args.input)?;
     let (snapshots, whole) = inputs.snapshots(args.input.lenient, false, screen);
     if !whole || snapshots.is_empty() {

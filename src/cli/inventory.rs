@@ -1,12 +1,12 @@
 //! `socklint inventory`.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::InventoryArgs;
 use super::error::{CliError, CliErrorKind};
 use super::input::Inputs;
-use super::output::{Screen, write_file};
+use super::output::{Screen, distinct, write_file};
 use super::{policies, session};
 use crate::inventory::{Inventory, REGISTERS, Register, register};
 use crate::policy::suggestion;
@@ -37,6 +37,11 @@ fn inventory(args: &InventoryArgs, screen: &Screen) -> Result<u8, CliError> {
         files.push((find(name)?, PathBuf::from(path)));
     }
     let loaded = policies::find(&args.policy)?;
+    let policies = loaded.sources.files().iter().map(|source| Path::new(source.name()));
+    distinct(
+        files.iter().map(|(_, path)| path.as_path()),
+        policies.chain(args.input.inputs.iter().map(PathBuf::as_path)),
+    )?;
     for error in &loaded.errors {
         screen.say(&policy_error(error, &loaded.sources, screen.style()));
     }

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::{MergeArgs, MergeFormat};
 use super::error::{CliError, CliErrorKind};
-use super::output::{Screen, create_beside};
+use super::output::{Screen, create_beside, distinct};
 use crate::merge::{Fault, Merge};
 use crate::report::closing::Shape;
 
@@ -32,6 +32,7 @@ fn to_screen(args: &MergeArgs) -> Result<u8, Vec<CliError>> {
 }
 
 fn to_file(args: &MergeArgs, path: &Path) -> Result<u8, Vec<CliError>> {
+    distinct([path], args.reports.iter().map(PathBuf::as_path)).map_err(|error| vec![error])?;
     // A link stays, and what it points to is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let fail = |fault: &io::Error| vec![CliError::unwritable(&path.to_string_lossy(), fault)];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::args::Colour;
-use super::error::CliError;
+use super::error::{CliError, CliErrorKind};
 use crate::audit::Summary;
 use crate::report::diagnostic::Shown;
 use crate::report::{HostReport, ReportFormat, Reporter, Run, Style};
@@ -205,6 +205,50 @@ fn append(path: &Path, text: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Whether files can be written without replacing one that the run reads, or one another.
+///
+/// # Errors
+///
+/// Names the first that cannot. Files in a directory that is read are not looked through.
+pub(super) fn distinct<'a>(
+    written: impl IntoIterator<Item = &'a Path>,
+    read: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), CliError> {
+    let mut written: Vec<(&Path, PathBuf)> =
+        written.into_iter().map(|path| (path, whereabouts(path))).collect();
+    let refuse = |path: &Path, what: &str| {
+        CliError::new(
+            CliErrorKind::Usage,
+            format!("`{}` would be overwritten: {what}", path.display()),
+            "name another file",
+        )
+    };
+    for path in read {
+        let place = whereabouts(path);
+        if let Some((path, _)) = written.iter().find(|(_, written)| *written == place) {
+            return Err(refuse(path, "this run reads it"));
+        }
+    }
+    written.sort_by(|(_, one), (_, other)| one.cmp(other));
+    let twice = written.windows(2).find_map(|pair| match pair {
+        [(path, one), (_, other)] if one == other => Some(*path),
+        _ => None,
+    });
+    twice.map_or(Ok(()), |path| Err(refuse(path, "two reports are to be written to it")))
+}
+
+/// Where a file is or would be, by whatever path and links it is named.
+fn whereabouts(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new(".")).canonicalize();
+        match (directory, path.file_name()) {
+            (Ok(directory), Some(name)) => directory.join(name),
+            _ => path.to_owned(),
+        }
+    })
+}
+
 /// Writes a file that appears whole or not at all.
 ///
 /// # Errors
@@ -239,5 +283,15 @@ pub(super) fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(directory)
+    builder.tempfile_in(directory).map_err(bare)
+}
+
+/// A fault of the system without the name of the temporary file, which tells people nothing.
+fn bare(fault: io::Error) -> io::Error {
+    let inner = fault.get_ref().and_then(std::error::Error::source);
+    let inner = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => fault,
+    }
 }

@@ -35,6 +35,8 @@ pub enum PolicyErrorKind {
     OverrideOfNothing,
     /// Warning: a rule that another one repeats.
     Repeated,
+    /// Warning: a rule about outside addresses that leaves out listeners on all of them.
+    WildcardMissed,
     /// Warning: a control of no framework, or one that its framework does not have.
     UnknownControl,
     /// Warning: a rule whose review is overdue.
@@ -49,7 +51,7 @@ pub enum PolicyErrorKind {
 
 impl PolicyErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Syntax,
         Self::UnknownKey,
         Self::MissingKey,
@@ -65,6 +67,7 @@ impl PolicyErrorKind {
         Self::Extends,
         Self::OverrideOfNothing,
         Self::Repeated,
+        Self::WildcardMissed,
         Self::UnknownControl,
         Self::ReviewDue,
         Self::WaiverExpired,
@@ -89,6 +92,7 @@ impl PolicyErrorKind {
             Self::NoRule => "socklint::policy::no_rule",
             Self::UnknownPack => "socklint::policy::unknown_pack",
             Self::Repeated => "socklint::policy::repeated",
+            Self::WildcardMissed => "socklint::policy::wildcard_missed",
             Self::UnknownControl => "socklint::policy::unknown_control",
             Self::ReviewDue => "socklint::policy::review_due",
             Self::Extends => "socklint::policy::extends",
@@ -105,6 +109,7 @@ impl PolicyErrorKind {
         matches!(
             self,
             Self::Repeated
+                | Self::WildcardMissed
                 | Self::UnknownControl
                 | Self::ReviewDue
                 | Self::WaiverExpired

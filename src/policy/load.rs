@@ -5,12 +5,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::condition::Condition;
 use super::error::{PolicyError, PolicyErrorKind, suggestion};
 use super::index::PortIndex;
 use super::layer::{self, Layer, Override};
 use super::pieces::{self, Piece};
 use super::value::{Globs, Reading, Sets, Table, Tree, plain};
-use super::{Policy, PolicyFile, Reach, Rule, packs};
+use super::{Action, Policy, PolicyFile, Reach, Rule, packs};
 use crate::source::{SourceFile, SourceId, SourceMap, Span};
 
 /// What came of loading.
@@ -421,24 +422,46 @@ impl<'a> Loader<'a> {
                 related: Vec::new(),
             });
         }
+        check_wildcards(&policy, &mut errors);
         errors.sort_by_key(|error| error.at.map(|at| (at.source, at.start)));
         let usable = errors.iter().all(|error| error.kind.is_warning());
         Loaded { policy: usable.then_some(policy), errors, sources }
     }
 }
 
+/// How many lines that are no TOML are told of one file. What has more is another file than was meant.
+const FAULTS: usize = 20;
+
 /// Records the faults of a text, and says on which lines they are.
 fn tell_faults(faults: &[toml::de::Error], file: &SourceFile, reading: &mut Reading) -> Vec<usize> {
     let mut broken = Vec::new();
+    let other = match file.text().trim_start() {
+        _ if faults.is_empty() => None,
+        text if text.contains('\0') => Some("no TOML: this is no text"),
+        text if text.starts_with(['{', '<']) => {
+            Some("no TOML: this is a document of another format")
+        }
+        _ => None,
+    };
     for fault in faults {
         let at = fault.span().unwrap_or_default();
         let line = file.line(at.start);
         // Where the parser starts anew it often stumbles again over the same line.
         if !broken.contains(&line) {
             broken.push(line);
-            let message = format!("no TOML: {}", fault.message().replace('\n', ", "));
-            reading.error(PolicyErrorKind::Syntax, at, message, "here", None);
+            let message = match other {
+                Some(other) => other.to_owned(),
+                None => format!("no TOML: {}", fault.message().replace('\n', ", ")),
+            };
+            if broken.len() <= if other.is_some() { 1 } else { FAULTS } {
+                reading.error(PolicyErrorKind::Syntax, at, message, "here", None);
+            }
         }
+    }
+    if other.is_none() && broken.len() > FAULTS {
+        let at = faults.last().and_then(toml::de::Error::span).unwrap_or_default();
+        let message = format!("no TOML: {} more lines", broken.len() - FAULTS);
+        reading.error(PolicyErrorKind::Syntax, at, message, "up to here", None);
     }
     broken
 }
@@ -556,6 +579,51 @@ fn check_repeats(rules: &[Rule], sources: &SourceMap, errors: &mut Vec<PolicyErr
             });
         }
     }
+}
+
+/// Warns of a rule that speaks of listeners on outside addresses and so leaves out those on a wildcard, which
+/// are reached at the same addresses. Not where another rule names the wildcard or holds every listener to
+/// narrower addresses, nor where a listener that no rule lists is a violation.
+fn check_wildcards(policy: &Policy, errors: &mut Vec<PolicyError>) {
+    let missed = policy.rules.iter().filter_map(|rule| {
+        let required = match &rule.action {
+            Action::Require(required) => Some(required),
+            Action::Forbid | Action::Expect { max: Some(_), .. } => None,
+            Action::Expect { max: None, .. } | Action::Allow => return None,
+        };
+        let at = rule.matches.misses_wildcard();
+        Some((rule, at.or_else(|| required.and_then(Condition::lets_wildcard_pass))?))
+    });
+    let mut missed = missed.peekable();
+    if missed.peek().is_none() || policy.unlisted.is_some() {
+        return;
+    }
+    let is_caught = policy.rules.iter().any(|rule| {
+        let required = match &rule.action {
+            Action::Require(required) => Some(required),
+            _ => None,
+        };
+        let narrows = |required: &Condition| {
+            let asks = required.asks(&["bind"]) && !required.names_wildcard();
+            asks && required.lets_wildcard_pass().is_none() && rule.matches.ports().is_none()
+        };
+        rule.matches.names_wildcard() || required.is_some_and(narrows)
+    });
+    if is_caught {
+        return;
+    }
+    errors.extend(missed.map(|(rule, at)| PolicyError {
+        kind: PolicyErrorKind::WildcardMissed,
+        at: Some(at),
+        message: format!("`{}` says nothing of a listener on every address", rule.id),
+        label: "a listener on 0.0.0.0 or :: is reached there, and is not of these".to_owned(),
+        help: Some(
+            "put `wildcard` into the list of `bind`; or say where listeners may be: `require = { bind = \
+             \"loopback\" }`"
+                .to_owned(),
+        ),
+        related: Vec::new(),
+    }));
 }
 
 #[cfg(test)]

@@ -537,7 +537,7 @@ fn scans_of_two_addresses_of_a_host_are_kept_apart_and_judged_as_one() {
     ]);
     let host = only(&place, "s.ndjson", 0);
     assert_eq!(host["host"]["name"], "db1", "{host:#}");
-    let mut ends: Vec<String> = host["sockets"]
+    let ends: Vec<String> = host["sockets"]
         .as_array()
         .unwrap()
         .iter()

@@ -10,7 +10,7 @@
 use std::io::Read as _;
 use std::process::Stdio;
 
-use crate::support::{NETSTAT, Outcome, Place, tcp_only};
+use crate::support::{NETSTAT, Outcome, Place, flat, tcp_only};
 
 const PASSES: &str = r#"
 [[rule]]
@@ -98,6 +98,7 @@ fn code_2_bad_usage() {
         &["check", "-o", "jsn=report.json", "-p", "policy.toml", "capture.txt"],
         &["check", "--from", "sss", "-p", "policy.toml", "capture.txt"],
         &["check", "--label", "env", "-p", "policy.toml", "capture.txt"],
+        &["list", "--label", "env=a", "--label", "env=b", "capture.txt"],
         &["check", "--command", "", "-p", "policy.toml", "capture.txt"],
         &["check", "--now", "yesterday", "-p", "policy.toml", "capture.txt"],
         &["check", "--rule", "[", "-p", "policy.toml", "capture.txt"],
@@ -136,6 +137,29 @@ fn code_2_a_policy_that_does_not_load() {
         check(&place(text), &["-p", "policy.toml", "capture.txt"], 2);
     }
     check(&place(PASSES), &["-p", "no-such-policy.toml", "capture.txt"], 2);
+}
+
+/// Files that are no policy at all are told once, and broken ones are not told line by line.
+#[test]
+fn what_is_no_toml_is_told_in_few_words() {
+    let errors = |text: &str| {
+        let run = place(text).run(&["check", "-p", "policy.toml", "capture.txt"]).expect(2);
+        (run.err.matches("socklint::policy::syntax").count(), flat(&run.err))
+    };
+    let binary = "\u{7f}ELF\0\u{1}\u{2}\nx = = \0\n".repeat(200);
+    let json = "{\n  \"rule\": [\n    {\"id\": \"a\"}\n  ],\n  \"b\": 1\n}\n";
+    for (text, why) in [
+        (binary.as_str(), "this is no text"),
+        (json, "this is a document of another format"),
+        ("<html>\n<body>\n= =\n</body>\n", "this is a document of another format"),
+    ] {
+        let (count, said) = errors(text);
+        assert_eq!(count, 1, "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+    let (count, said) = errors(&"a b c\n".repeat(100));
+    assert_eq!(count, 21, "{said}");
+    assert!(said.contains("no TOML: 80 more lines"), "{said}");
 }
 
 #[test]
@@ -190,6 +214,55 @@ fn code_2_a_report_that_cannot_be_written() {
             2,
         );
     }
+}
+
+/// A report over the evidence, the policy or another report would lose what it is written over.
+#[test]
+fn code_2_a_report_over_what_is_read() {
+    let place = place(FAILS);
+    let run = |args: &[&str], what: &str, why: &str| {
+        place.run(args).expect(2).says(&[&format!("`{what}` would be overwritten: {why}")]);
+        assert_eq!(place.read("capture.txt"), NETSTAT);
+        assert_eq!(place.read("policy.toml"), FAILS);
+    };
+    let over = |what: &str| {
+        let output = format!("json={what}");
+        run(
+            &["check", "-p", "policy.toml", "-o", &output, "capture.txt"],
+            what,
+            "this run reads it",
+        );
+        run(
+            &[
+                "inventory",
+                "-p",
+                "policy.toml",
+                "-o",
+                &output.replace("json", "csv"),
+                "capture.txt",
+            ],
+            what,
+            "this run reads it",
+        );
+        run(&["bundle", "-p", "policy.toml", "-o", what, "capture.txt"], what, "this run reads it");
+    };
+    over("capture.txt");
+    over("./capture.txt");
+    over("policy.toml");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("capture.txt", place.path().join("link")).unwrap();
+        over("link");
+    }
+    run(&["init", "-o", "capture.txt", "capture.txt"], "capture.txt", "this run reads it");
+    let twice =
+        ["check", "-p", "policy.toml", "-o", "json=a.out", "-o", "csv=./a.out", "capture.txt"];
+    run(&twice, "a.out", "two reports are to be written to it");
+    place.run(&["check", "-p", "policy.toml", "-o", "json=r.json", "capture.txt"]).expect(1);
+    run(&["merge", "-o", "r.json", "r.json"], "r.json", "this run reads it");
+    // A report of the last run is replaced.
+    place.run(&["check", "-p", "policy.toml", "-o", "json=r.json", "capture.txt"]).expect(1);
+    assert!(!place.path().join("a.out").exists());
 }
 
 #[test]
@@ -298,6 +371,56 @@ fn strict_makes_warnings_errors() {
     check(&place, &["-p", "policy.toml", "capture.txt"], 0);
     check(&place, &["-p", "policy.toml", "--strict", "capture.txt"], 2);
     check(&place, &["-p", "policy.toml", "--strict", "--now", "2020-01-30", "capture.txt"], 0);
+}
+
+/// `bind = "public"` reads as "reached from outside", and a listener on a wildcard is not of it.
+#[test]
+fn rules_that_leave_out_the_wildcard_are_told() {
+    let rule = |id: &str, text: &str| format!("[[rule]]\nid = \"{id}\"\n{text}\n");
+    let told = |policy: &str| {
+        let place = place(policy);
+        let run = place.run(&["check", "-p", "policy.toml", "capture.txt"]);
+        assert!(matches!(run.code, 0 | 1 | 3), "{policy}\n{}", run.err);
+        flat(&run.out).contains("`outside` says nothing of a listener on every address")
+    };
+    for outside in [
+        "match = { bind = [\"public\", \"private\"], not = { port = 22 } }\nforbid = true",
+        "match = { interface = \"eth*\" }\nforbid = true",
+        "match = { any = [{ bind = \"10.0.0.0/8\" }, { bind = \"fd00::/8\" }] }\nexpect = { max = 0 }",
+        "match = { bind = \"public\" }\nrequire = { process = \"nginx\" }",
+        "match = { port = 80 }\nrequire = { not = { bind = \"public\" } }",
+        "require = { not = { interface = \"eth*\" }, process = \"nginx\" }",
+    ] {
+        let outside = rule("outside", outside);
+        assert!(told(&outside), "{outside}");
+        let one_port = rule("a", "match = { port = 1 }\nrequire = { bind = \"loopback\" }");
+        assert!(told(&format!("{outside}{one_port}")), "{outside}");
+        for knows in [
+            rule("a", "match = { bind = \"wildcard\" }\nforbid = true"),
+            rule(
+                "a",
+                "match = { not = { port = 22 } }\nrequire = { bind = [\"loopback\", \"private\"] }",
+            ),
+        ] {
+            assert!(!told(&format!("{outside}{knows}")), "{outside}{knows}");
+        }
+        assert!(!told(&format!("[policy]\nunlisted = \"error\"\n{outside}")), "{outside}");
+    }
+    for inside in [
+        "match = { bind = \"loopback\" }\nforbid = true",
+        "match = { bind = [\"public\", \"wildcard\"] }\nforbid = true",
+        "match = { bind = \"0.0.0.0/0\" }\nforbid = true",
+        "match = { interface = \"lo\" }\nforbid = true",
+        "match = { not = { bind = \"loopback\" } }\nforbid = true",
+        "match = { bind = \"multicast\" }\nforbid = true",
+        "match = { bind = \"public\" }\nallow = true",
+        "match = { bind = \"public\" }\nexpect = { min = 1 }",
+        "require = { bind = \"private\" }",
+        "require = { not = { bind = [\"public\", \"wildcard\"] } }",
+        "require = { bind = \"loopback\", not = { bind = \"public\" } }",
+    ] {
+        assert!(!told(&rule("outside", inside)), "{inside}");
+    }
 }
 
 #[test]

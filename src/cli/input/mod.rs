@@ -520,7 +520,14 @@ pub(super) fn labels(given: &[String]) -> Result<BTreeMap<String, String>, CliEr
     for label in given {
         match label.split_once('=') {
             Some((key, value)) if !key.is_empty() => {
-                labels.insert(key.to_owned(), value.to_owned());
+                let before = labels.insert(key.to_owned(), value.to_owned());
+                if before.is_some_and(|before| before != value) {
+                    return Err(CliError::new(
+                        CliErrorKind::Usage,
+                        format!("the label `{key}` is given twice, with two values"),
+                        "a host has one value of a label",
+                    ));
+                }
             }
             _ => {
                 return Err(CliError::new(

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{ConditionKey, Facts, Test};
+use super::{ConditionKey, Facts, OfWildcard, Test};
 use crate::address::{Scope, unmapped};
 use crate::policy::value::{AddressSet, Reading, Value};
 use crate::snapshot::{Address, Family, Interface, Socket};
@@ -53,6 +53,14 @@ impl Test for BindTest {
             Address::Reached(_) => Truth::missing(Missing::SeenFromOutside),
             Address::Missing(reason) => Truth::missing(reason),
         }
+    }
+
+    fn of_wildcard(&self) -> Option<OfWildcard> {
+        Some(match &self.0 {
+            set if set.holds_wildcard_v4() || set.holds_wildcard_v6() => OfWildcard::Holds,
+            set if set.is_outside() => OfWildcard::Misses,
+            _ => OfWildcard::Excludes,
+        })
     }
 
     fn phrase(&self) -> String {

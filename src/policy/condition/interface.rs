@@ -1,6 +1,6 @@
 //! `interface`: the device that the socket is bound to, or that owns the bound address.
 
-use super::{ConditionKey, Facts, Test};
+use super::{ConditionKey, Facts, OfWildcard, Test};
 use crate::address::{Scope, unmapped};
 use crate::policy::value::{Globs, Reading, Value};
 use crate::snapshot::{Address, Device, Socket};
@@ -49,6 +49,13 @@ impl Test for InterfaceTest {
             },
             Device::Missing(reason) => Truth::missing(reason),
         }
+    }
+
+    fn of_wildcard(&self) -> Option<OfWildcard> {
+        Some(match self.0.words().as_str() {
+            "lo" => OfWildcard::Excludes,
+            _ => OfWildcard::Misses,
+        })
     }
 
     fn phrase(&self) -> String {

@@ -95,10 +95,27 @@ pub trait Test: fmt::Debug + Send + Sync {
         false
     }
 
+    /// What it says of a listener on every address; `None` where it does not look at addresses.
+    fn of_wildcard(&self) -> Option<OfWildcard> {
+        None
+    }
+
     /// Whether it looks at the host only.
     fn is_of_host(&self) -> bool {
         false
     }
+}
+
+/// What a condition on addresses says of a listener on every address of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfWildcard {
+    /// It is true of one.
+    Holds,
+    /// It is false of one, and true of listeners on single addresses at which the same would be reached from
+    /// outside.
+    Misses,
+    /// It is false of one, and true of no such single address.
+    Excludes,
 }
 
 /// What a test may look at beside the socket.
@@ -213,6 +230,67 @@ impl Condition {
     #[must_use]
     pub fn is_always_so(&self) -> bool {
         self.fold(&|_| Truth::Unknown(MissingSet::NONE)) == Truth::Yes
+    }
+
+    /// The test that makes the condition false of every listener on a wildcard, though it is true of some on the
+    /// outside addresses that such a listener takes too: what `match = { bind = "public" }` is rarely meant to
+    /// leave out.
+    #[must_use]
+    pub fn misses_wildcard(&self) -> Option<Span> {
+        match self {
+            Self::Test { test, at, .. } => {
+                (test.of_wildcard() == Some(OfWildcard::Misses)).then_some(*at)
+            }
+            Self::All(all) => {
+                // Of a listener that cannot be outside nothing is missed.
+                let inside = all.iter().any(|part| part.excludes_wildcard());
+                all.iter().find_map(Self::misses_wildcard).filter(|_| !inside)
+            }
+            Self::Any(any) => {
+                let mut missed = any.iter().map(Self::misses_wildcard);
+                let first = missed.next()?;
+                if missed.all(|missed| missed.is_some()) { first } else { None }
+            }
+            Self::Not(_) => None,
+        }
+    }
+
+    /// The same of a condition that must hold: the `not` by which it holds of every listener on a wildcard, and
+    /// not of some on single outside addresses.
+    #[must_use]
+    pub fn lets_wildcard_pass(&self) -> Option<Span> {
+        match self {
+            Self::Not(inner) => inner.misses_wildcard(),
+            Self::All(all) => {
+                let caught = all.iter().any(|part| {
+                    matches!(part, Self::Test { test, .. }
+                        if matches!(test.of_wildcard(), Some(OfWildcard::Misses | OfWildcard::Excludes)))
+                });
+                all.iter().find_map(Self::lets_wildcard_pass).filter(|_| !caught)
+            }
+            Self::Test { .. } | Self::Any(_) => None,
+        }
+    }
+
+    /// Whether a part that must hold is false of every listener on a wildcard.
+    #[must_use]
+    pub fn excludes_wildcard(&self) -> bool {
+        match self {
+            Self::Test { test, .. } => test.of_wildcard() == Some(OfWildcard::Excludes),
+            Self::All(all) => all.iter().any(Self::excludes_wildcard),
+            Self::Any(any) => !any.is_empty() && any.iter().all(Self::excludes_wildcard),
+            Self::Not(_) => false,
+        }
+    }
+
+    /// Whether a test in it names the wildcard.
+    #[must_use]
+    pub fn names_wildcard(&self) -> bool {
+        match self {
+            Self::Test { test, .. } => test.of_wildcard() == Some(OfWildcard::Holds),
+            Self::Not(inner) => inner.names_wildcard(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::names_wildcard),
+        }
     }
 
     /// What it says of the host alone: `No` when it is false whatever the sockets are.

@@ -79,6 +79,25 @@ impl AddressSet {
             || Scope::ALL.into_iter().all(|scope| self.has_scope(scope))
     }
 
+    /// Whether the set holds a specific address at which other hosts reach one host: none of loopback,
+    /// multicast or broadcast.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        let is_outside = |address: IpAddr| {
+            matches!(
+                Scope::of(address),
+                Scope::Public | Scope::Private | Scope::Shared | Scope::LinkLocal
+            )
+        };
+        let ends_v4 = self.v4.iter().flat_map(|&(low, high)| [low, high]);
+        let ends_v6 = self.v6.iter().flat_map(|&(low, high)| [low, high]);
+        [Scope::Public, Scope::Private, Scope::Shared, Scope::LinkLocal]
+            .into_iter()
+            .any(|scope| self.has_scope(scope))
+            || ends_v4.map(|bits| IpAddr::V4(bits.into())).any(is_outside)
+            || ends_v6.map(|bits| IpAddr::V6(bits.into())).any(is_outside)
+    }
+
     /// The set as written: `loopback or 10.0.0.0/8`.
     #[must_use]
     pub fn words(&self) -> &str {
