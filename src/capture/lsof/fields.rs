@@ -265,12 +265,14 @@ impl Reader<'_> {
         self.sockets.add(shown, process);
     }
 
-    /// Whether a name is that of a socket without a peer: files have whole paths for names.
+    /// Whether a name is that of a bound socket without a peer: files have whole paths for names.
     fn is_address(&self, name: Option<Range<usize>>) -> bool {
         let found = name.and_then(|range| name::parse(self.source.text(), range));
         found.is_some_and(|found| {
             let host = name::host(self.source.slice(found.host));
-            !found.connected && !matches!(host, name::Host::Name)
+            // `*:*` is bound to nothing.
+            let bound = self.source.slice(found.port) != "*";
+            bound && !found.connected && !matches!(host, name::Host::Name)
         })
     }
 

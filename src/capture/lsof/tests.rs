@@ -150,8 +150,9 @@ fn names_of_the_portmapper_stand_behind_ports() {
 
 #[test]
 fn fields_without_a_type_are_no_sockets_unless_they_look_so() {
-    let unread =
-        read("p605\nf3\nn/etc/hosts\nf4\nn*:22\nf5\nn[::1]:631\nf6\nn10.0.0.1:1->10.0.0.2:2\n");
+    let unread = read(
+        "p605\nf3\nn/etc/hosts\nf4\nn*:22\nf5\nn[::1]:631\nf6\nn10.0.0.1:1->10.0.0.2:2\nf7\nn*:*\n",
+    );
     assert_eq!(sockets(&unread), [] as [&str; 0]);
     assert_eq!(kinds(&unread), [IssueKind::RowUnread, IssueKind::RowUnread]);
     let files = read("p605\nf3\nn/etc/a:22\nf4\npipe\nf5\nnanon_inode:[eventfd]\n");

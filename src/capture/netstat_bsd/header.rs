@@ -41,7 +41,10 @@ pub(super) fn columns(line: &str) -> Option<Columns> {
     let at = words.iter().position(|&word| word == "Proto");
     let after = |count: usize| at.and_then(|at| words.get(at + count)).copied().unwrap_or_default();
     let before = at.is_some_and(|at| {
-        words.iter().take(at).all(|word| matches!(*word, "Tcpcb" | "PCB" | "Socket" | "Flowhash"))
+        words.iter().take(at).all(|word| {
+            // The last is that of AIX.
+            matches!(*word, "Tcpcb" | "PCB" | "Socket" | "Flowhash" | "PCB/ADDR")
+        })
     });
     let queues = match at {
         Some(_) => before && after(1) == "Listen",

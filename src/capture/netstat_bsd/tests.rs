@@ -337,6 +337,15 @@ udp        0      0  *.514                  *.*
         sockets(&capture(text)),
         ["tcp *:8080", "tcp 10.1.1.1:8443", "tcp 0.0.0.0:22", "tcp [::]:22 v6only", "udp *:514",]
     );
+    let pcb = "\
+Active Internet connections (including servers)
+PCB/ADDR         Proto Recv-Q Send-Q  Local Address      Foreign Address    (state)
+f1000e00032e13b8 tcp4       0      0  *.22               *.*                LISTEN
+f1000e00032e13b9 tcp        0      0  *.8080             *.*                LISTEN
+";
+    let read = capture(pcb);
+    assert_eq!(sockets(&read), ["tcp 0.0.0.0:22", "tcp *:8080"]);
+    assert_eq!(coverage(&read), "tcp4p");
 }
 
 #[test]

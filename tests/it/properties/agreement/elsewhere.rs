@@ -50,23 +50,85 @@ pub(super) fn netstat_bsd(host: &Host, command: &str) -> Option<String> {
     Some(text)
 }
 
+/// `netstat -anv` of macOS 26: the header has wide columns and the rows have not, and sockets of the kernel follow.
+pub(super) fn netstat_macos(host: &Host) -> Option<String> {
+    let whole = netstat_bsd(host, "netstat -anW")?.replace("netstat -anW", "netstat -anv");
+    let mut text = String::new();
+    for line in whole.lines() {
+        match line {
+            _ if line.starts_with("Proto") => writeln!(
+                text,
+                "Proto Recv-Q Send-Q  {:<45} {:<45} (state)          rxbytes      txbytes  rhiwat  shiwat          \
+                 process:pid    state",
+                "Local Address", "Foreign Address"
+            )
+            .unwrap(),
+            _ if line.starts_with("tcp") || line.starts_with("udp") => {
+                // Addresses end at 16 characters, before the port.
+                let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+                let (address, port) = words[3].rsplit_once('.').unwrap();
+                words[3] = format!("{}.{port}", &address[..address.len().min(16)]);
+                let state = words.get(5).cloned().unwrap_or_default();
+                writeln!(
+                    text,
+                    "{:<5}      0      0  {:<22} *.*                    {state:<11}            0            0  131072  \
+                     131072                    :0      00100",
+                    words[0], words[3]
+                )
+                .unwrap();
+            }
+            _ => writeln!(text, "{line}").unwrap(),
+        }
+    }
+    text.push_str(
+        "Active Multipath Internet connections\n\
+         Proto/ID  Flags      Local Address          Foreign Address        (state)\n\
+         Active LOCAL (UNIX) domain sockets\n\
+         Address          Type   Recv-Q Send-Q            Inode             Conn             Refs          Nextref Addr\n\
+         Registered kernel control modules\n\
+         id       name\n\
+         1        com.apple.flow-divert\n\
+         Active kernel event sockets\n\
+         Proto Recv-Q Send-Q vendor  class  subcl\n\
+         kevt       0      0      1      1     11\n\
+         Active kernel control sockets\n\
+         Proto Recv-Q Send-Q   unit     id name\n\
+         kctl       0      0      1      8 com.apple.netsrc\n",
+    );
+    Some(text)
+}
+
 /// `netstat -an` of OpenBSD, or of NetBSD, which has a table for each family. Their IPv6 sockets take no IPv4.
 pub(super) fn netstat_open_net(host: &Host, netbsd: bool) -> Option<String> {
     if !host.is_portable() || host.listeners.iter().any(|one| one.address == "*") {
         return None;
     }
-    let tables: &[(&str, &str, Option<bool>)] = match netbsd {
-        true => &[("Internet", "State", Some(false)), ("Internet6", "(state)", Some(true))],
-        false => &[("Internet", "TCP-State", None)],
+    // OpenBSD has a table for each family and transport, and no state of UDP.
+    let tables: &[(&str, &str, &str, &[&str])] = match netbsd {
+        true => &[
+            ("Internet", "State", "4", &["tcp", "udp"]),
+            ("Internet6", "(state)", "6", &["tcp", "udp"]),
+        ],
+        false => &[
+            ("Internet", "TCP-State", "4", &["tcp"]),
+            ("Internet", "", "4", &["udp"]),
+            ("Internet", "TCP-State", "6", &["tcp"]),
+            ("Internet", "", "6", &["udp"]),
+        ],
     };
     let mut text = "gate# netstat -an\n".to_owned();
-    for (name, state, v6) in tables {
+    for (name, state, family, transports) in tables {
+        let of_family: Vec<&Listener> =
+            host.of(transports).filter(|one| (*family == "6") == one.is_v6()).collect();
+        if of_family.is_empty() && !netbsd {
+            continue;
+        }
         writeln!(text, "Active {name} connections (including servers)").unwrap();
         let lead = if netbsd { "Proto Recv-Q Send-Q" } else { "Proto   Recv-Q Send-Q" };
         writeln!(text, "{lead}  {:<22} {:<22} {state}", "Local Address", "Foreign Address")
             .unwrap();
         let pad = if netbsd { 5 } else { 7 };
-        for one in host.of(&["tcp", "udp"]).filter(|one| v6.is_none_or(|v6| v6 == one.is_v6())) {
+        for one in of_family {
             let mut endpoint = bsd_endpoint(one);
             endpoint.truncate(22);
             let listens = if one.is_tcp() { "LISTEN" } else { "" };
@@ -78,6 +140,50 @@ pub(super) fn netstat_open_net(host: &Host, netbsd: bool) -> Option<String> {
             )
             .unwrap();
         }
+    }
+    Some(text)
+}
+
+/// `sockstat -46l` of FreeBSD 15, which cuts addresses.
+pub(super) fn sockstat_15(host: &Host) -> Option<String> {
+    let old = sockstat(host, true)?;
+    let rows: Vec<Vec<&str>> = old
+        .lines()
+        .skip(2)
+        .map(|line| {
+            let bytes = [0..8, 9..19, 20..25, 26..29, 30..36, 37..line.len() - 4];
+            bytes.map(|range| line[range].trim()).to_vec()
+        })
+        .collect();
+    // A user's name or a number that is too long moves what stands behind it.
+    if old.lines().skip(2).any(|line| !line[30..].starts_with(['t', 'u'])) {
+        return None;
+    }
+    let width = |at: usize, least: usize| {
+        rows.iter().map(|row| row[at].len()).max().unwrap_or_default().max(least)
+    };
+    let (user, pid, fd) = (width(0, 4), width(2, 3), width(3, 2));
+    let mut text = "root@db-1:~ # sockstat -46l\n".to_owned();
+    writeln!(
+        text,
+        "{:<user$} {:<10} {:>pid$} {:>fd$} PROTO {:<21} {:<21}",
+        "USER", "COMMAND", "PID", "FD", "LOCAL ADDRESS", "FOREIGN ADDRESS"
+    )
+    .unwrap();
+    for row in rows {
+        let [who, command, number, place, proto, local] = row[..] else { continue };
+        let mark = |word: &str| if word == "?" { "??".to_owned() } else { word.to_owned() };
+        let local = &local[..local.len().min(21)];
+        writeln!(
+            text,
+            "{:<user$} {:<10} {:>pid$} {:>fd$} {proto:<5} {local:<21} {:<21}",
+            mark(who),
+            mark(command),
+            mark(number),
+            mark(place),
+            "*:*"
+        )
+        .unwrap();
     }
     Some(text)
 }
