@@ -1,5 +1,7 @@
 //! The command that made a capture: typed at a prompt, or given with `--command`.
 
+use std::borrow::Cow;
+
 use super::FORMATS;
 
 /// One program call, with what stood around it.
@@ -35,13 +37,49 @@ const HARMLESS: &[&str] =
 /// first word, which no reader claims.
 #[must_use]
 pub fn parse(line: &str) -> Vec<Invocation> {
+    let typed = edited(line);
+    let line = typed.as_deref().unwrap_or(line);
     let mut calls = parse_nested(line, 0);
-    if goes_on(line) {
+    if goes_on(line) || typed.is_none() {
         for call in &mut calls {
             call.filter.get_or_insert_with(|| "\\".to_owned());
         }
     }
     calls
+}
+
+/// What a terminal shows of a line that was typed, and corrected, in a log of script(1): backspaces move
+/// back and what follows stands in place of what was there. `None` where that is not told: other
+/// movements, and text behind the place where the line was ended, which may have been erased.
+fn edited(line: &str) -> Option<Cow<'_, str>> {
+    if !line.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n')) {
+        return Some(Cow::Borrowed(line));
+    }
+    let mut shown: Vec<char> = Vec::with_capacity(line.len());
+    let mut at: usize = 0;
+    let mut rest = line;
+    while let Some(c) = rest.chars().next() {
+        rest = rest.get(c.len_utf8()..)?;
+        match c {
+            '\u{7}' => {}
+            '\u{8}' => at = at.checked_sub(1)?,
+            '\u{1B}' => {
+                // Erase to the end of the line. Source: ECMA-48, 8.3.41.
+                rest = rest.strip_prefix("[K").or_else(|| rest.strip_prefix("[0K"))?;
+                shown.truncate(at);
+            }
+            c if c.is_control() && c != '\t' => return None,
+            c => {
+                match shown.get_mut(at) {
+                    Some(place) => *place = c,
+                    None => shown.push(c),
+                }
+                at += 1;
+            }
+        }
+    }
+    let behind = shown.get(at..)?.iter().all(|c| c.is_whitespace());
+    behind.then(|| Cow::Owned(shown.into_iter().collect()))
 }
 
 /// Whether the command goes on in the next line, which may hold a filter: a backslash at the end, or an
@@ -505,6 +543,25 @@ mod tests {
         assert_eq!(one("ss -ltn |& cat").filter, None);
         assert!(one("watch -n 1 ss -ltn").watched);
         assert_eq!(parse("ss -s ; ss -l && netstat -an").len(), 3);
+        for (line, args) in [
+            ("ss -tul\u{8}\u{8}\u{1b}[Kln", Some("-tln")),
+            ("ss -tul\u{8}\u{8}ln", Some("-tln")),
+            ("ss -u\u{8}tln", Some("-tln")),
+            ("ss -tlnu\u{8} \u{8}", Some("-tln")),
+            ("ss -tlnu\u{8}\u{1b}[K", Some("-tln")),
+            ("s\u{8}ss -tl\u{7}n", Some("-tln")),
+            ("ss -tlnu\u{8}", None),
+            ("ss -tlu\u{1b}[D\u{1b}[1Pn", None),
+            ("ss -tlu\u{7f}n", None),
+            ("ss -tlu\rss -tln", None),
+            ("\u{8}ss -tln", None),
+        ] {
+            let calls = parse(line);
+            assert_eq!(calls.iter().all(|call| call.filter.is_none()), args.is_some(), "{line:?}");
+            if let Some(args) = args {
+                assert_eq!(calls[0].args, [args], "{line:?}");
+            }
+        }
         assert_eq!(parse("").len(), 0);
         assert_eq!(parse("| ; &&").len(), 0);
         assert_eq!(one("ssh db1 'ss -ltn | grep 22'").filter.as_deref(), Some("grep"));

@@ -488,6 +488,11 @@ fn strip_colours(text: &str) -> Cow<'_, str> {
             continue;
         }
         let Some(len) = text.get(at..).and_then(colour_len) else { continue };
+        // What was typed and erased is read with the command.
+        let typed = at.checked_sub(1).and_then(|before| text.as_bytes().get(before)) == Some(&8);
+        if typed && text.get(at..at + len).is_some_and(|sequence| sequence.ends_with('K')) {
+            continue;
+        }
         let new = text.get(known..at).unwrap_or_default();
         let line = match new.rfind('\n') {
             Some(end) => {
@@ -515,10 +520,32 @@ fn strip_colours(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// Length of an SGR (`ESC [ ... m`) or erase-line (`ESC [ ... K`) sequence at the start of `text`.
-/// Source: ECMA-48, 8.3.117 and 8.3.41.
+/// Length of an SGR (`ESC [ ... m`) or erase-line (`ESC [ ... K`) sequence at the start of `text`, or of a
+/// mode of the terminal (`ESC [ ? ... h`), which shells set around what is typed; the carriage return
+/// behind it goes with it. So does a command to the terminal (`ESC ] ... BEL`): the window's title, and the
+/// marks of prompts and outputs. Source: ECMA-48, 8.3.117, 8.3.41 and 8.3.89; readline,
+/// `enable-bracketed-paste`; systemd 257, OSC 3008.
 fn colour_len(text: &str) -> Option<usize> {
+    const LONGEST: usize = 1024;
+    if let Some(inside) = text.strip_prefix("\u{1b}]") {
+        if !inside.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        let len = inside.bytes().take(LONGEST).take_while(|byte| !byte.is_ascii_control()).count();
+        return match inside.as_bytes().get(len..)? {
+            [7, ..] => Some(len + 3),
+            [0x1B, b'\\', ..] => Some(len + 4),
+            _ => None,
+        };
+    }
     let inside = text.strip_prefix("\u{1b}[")?;
+    if let Some(mode) = inside.strip_prefix('?') {
+        let len = mode.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+        let known = matches!(mode.as_bytes().get(len), Some(b'h' | b'l'));
+        let home = mode.as_bytes().get(len + 1) == Some(&b'\r')
+            && mode.as_bytes().get(len + 2).is_some_and(|&byte| byte != b'\n');
+        return known.then_some(len + 4 + usize::from(home));
+    }
     let len = inside.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
     matches!(inside.as_bytes().get(len), Some(b'm' | b'K')).then_some(len + 3)
 }

@@ -463,6 +463,10 @@ impl Reader<'_> {
     /// Takes a line that belongs to the program name above it, row or not, and says so.
     fn belongs_to_name(&mut self, line: LineRange) -> bool {
         let Some(name) = self.name else { return false };
+        if closes_markup(self.source.slice(line.start..line.end).trim()) {
+            self.name = None;
+            return false;
+        }
         let breaks = self.breaks_table(line);
         if !(name.broken || name.aligned || breaks) {
             return false;
@@ -1153,6 +1157,16 @@ impl Reader<'_> {
             self.transcript.issue(IssueKind::Ignored, run, "this is no part of netstat's output");
         }
     }
+}
+
+/// Whether a line is what closes a table in a ticket or on a page; no process gains by such a name.
+fn closes_markup(text: &str) -> bool {
+    const CLOSERS: &[&str] = &["{noformat}", "{code}", "}}}", "[/code]", "[/pre]", "[/quote]"];
+    CLOSERS.contains(&text)
+        || text
+            .strip_prefix("</")
+            .and_then(|rest| rest.strip_suffix('>'))
+            .is_some_and(|name| !name.is_empty() && name.bytes().all(|c| c.is_ascii_lowercase()))
 }
 
 /// The number in a range of digits.

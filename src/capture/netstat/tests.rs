@@ -386,6 +386,12 @@ fn what_is_written_below_a_table_is_no_row_of_it() {
         assert_eq!(coverage(&read), "", "{below}");
         assert!(issues(&read).iter().any(|(kind, _)| *kind == IssueKind::RowUnread), "{below}");
     }
+    // Nor is it the rest of the last name.
+    let last = "tcp        0      0 0.0.0.0:23              0.0.0.0:*               LISTEN      35/telnetd\n";
+    for below in ["</pre>\n", "{noformat}\n", "}}}\n", "[/code]\n"] {
+        let read = capture(&format!("{HEADER}{row}{last}{below}"));
+        assert_eq!(sockets(&read)[1], "tcp 0.0.0.0:23 35/\"telnetd\" others-not-shown", "{below}");
+    }
     for piece in [
         "LISTEN\n",
         "0.0.0.0:* LISTEN\n",

@@ -426,6 +426,37 @@ fn stars_that_markdown_escapes_are_stars() {
 }
 
 #[test]
+fn logs_of_terminals() {
+    let head = "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port\r\n";
+    let row = "tcp   LISTEN 0      128            0.0.0.0:22         0.0.0.0:*\r\n";
+    for (typed, before, tcp, udp) in [
+        ("\u{1b}[?2004hroot@h:~# ss -tuln\r\n", "\u{1b}[?2004l\r", "proven", "proven"),
+        ("\u{1b}[?2004hroot@h:~# ss -tuln\u{1b}[?2004l\r\n", "", "proven", "proven"),
+        (
+            "\u{1b}]0;root@h: ~\u{7}root@h:~# ss -tuln\r\n",
+            "\u{1b}]3008;start=12ab;type=command\u{1b}\\",
+            "proven",
+            "proven",
+        ),
+        ("\u{1b}]133;A\u{7}root@h:~# ss -tuln\r\n", "\u{1b}]133;C\u{7}", "proven", "proven"),
+        // Corrected while it was typed: `-tul` became `-tln`.
+        ("root@h:~# ss -tul\u{8}\u{8}\u{1b}[Kln\r\n", "", "proven", "transport-not-shown"),
+        ("root@h:~# ss -tlnu\u{8}\u{1b}[K\r\n", "", "proven", "transport-not-shown"),
+        ("root@h:~# ss -u\u{8}\u{1b}[Ktln\r\n", "", "proven", "transport-not-shown"),
+        ("root@h:~# ss -tlu\u{1b}[D\u{1b}[1Pn\r\n", "", "filtered", "filtered"),
+    ] {
+        let read = capture(&format!("{typed}{before}{head}{row}"));
+        let of = |transport| match read.snapshot.coverage.get(transport, Family::Ipv4) {
+            Cell::Proven => "proven",
+            Cell::Presumed => "presumed",
+            Cell::Absent(why) => why.id(),
+        };
+        assert_eq!((of(Transport::Tcp), of(Transport::Udp)), (tcp, udp), "{typed:?}");
+        assert_eq!(read.issues, [], "{typed:?}");
+    }
+}
+
+#[test]
 fn an_unconnected_socket_has_no_peer_whatever_stands_there() {
     for (head, row) in [
         (HEAD, "udp UNCONN 0 0 10.0.0.1:68 x.x.x.x:xx\n"),
