@@ -35,6 +35,27 @@ const TABLE_LINES: usize = 4;
 /// How many top-level keys a message names.
 const NAMED_KEYS: usize = 6;
 
+/// The prompts of a text that name a host, with their places: a text may be of several.
+pub(super) struct Prompts<'a>(Vec<(usize, &'a str)>);
+
+impl<'a> Prompts<'a> {
+    pub(super) fn of(document: &'a Document) -> Self {
+        let named = |(at, line): Line<'a>| Some((at, transcript::prompt(line)?.host?));
+        Self(document.lines().filter_map(named).collect())
+    }
+
+    /// The host of the last prompt before a place; where there is none, that of those behind, which may be the
+    /// end of what was copied.
+    pub(super) fn before(&self, at: usize) -> Option<&'a str> {
+        let index = self.0.partition_point(|&(prompt, _)| prompt < at);
+        let &(_, first) = self.0.first()?;
+        match index.checked_sub(1) {
+            Some(index) => self.0.get(index).map(|&(_, host)| host),
+            None => self.0.iter().all(|&(_, host)| host == first).then_some(first),
+        }
+    }
+}
+
 /// A text, looked at once for all formats.
 pub struct Document {
     source: Arc<SourceFile>,
