@@ -142,12 +142,6 @@ impl Document {
             && keys.iter().any(|key| self.holds(&format!("\"{key}\"")))
     }
 
-    /// The host that the first prompt names.
-    pub(super) fn prompt_host(&self) -> Option<String> {
-        let mut prompts = self.lines().filter_map(|(_, line)| transcript::prompt(line));
-        prompts.find_map(|prompt| prompt.host.map(str::to_owned))
-    }
-
     /// The values of JSON at the top of the text, each with the host that a banner before it names.
     pub fn values(&self) -> impl Iterator<Item = (Value<'_>, Option<&str>)> {
         let json = self.json();
