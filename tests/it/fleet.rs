@@ -412,6 +412,6 @@ fn hosts_that_ansible_could_not_reach_are_not_passed_over() {
         ),
     ]);
     let run = place.run(&["check", "-p", "p.toml", "facts"]).expect(2);
-    assert!(flat(&run.err).contains("there are no listeners: Failed to connect"), "{}", run.err);
+    assert!(flat(&run.out).contains("there are no listeners: Failed to connect"), "{}", run.out);
     place.run(&["check", "-p", "p.toml", "facts/a"]).expect(0);
 }
