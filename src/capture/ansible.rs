@@ -60,7 +60,7 @@ impl CaptureFormat for Ansible {
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
         let bare = document.holds_key(&["stime"]) && document.holds_key(&["protocol"]);
         if !LISTS.iter().any(|(name, _)| document.holds(name)) && !bare {
-            return None;
+            return unreachable(document);
         }
         let text = document.text();
         let values = document.json_values();
@@ -90,6 +90,28 @@ impl CaptureFormat for Ansible {
 /// The keys of the lists in YAML; the longer ones are of `debug: var=ansible_facts.tcp_listen`.
 const YAML_KEYS: [&str; 4] =
     ["tcp_listen", "udp_listen", "ansible_facts.tcp_listen", "ansible_facts.udp_listen"];
+
+/// A host of which there is nothing but that it could not be reached or that the module failed, as `--tree` and
+/// `ansible -m` leave it in a file of its own.
+fn unreachable(document: &Document) -> Option<Vec<Capture>> {
+    if !document.holds_key(&["unreachable", "failed"]) || !document.holds_key(&["msg"]) {
+        return None;
+    }
+    let values = document.json_values();
+    let failed = |root: Value<'_>| {
+        let is = |name: &str| root.get(&[name]).is_some_and(|told| told.is("true"));
+        (is("unreachable") || is("failed")) && root.has("changed") && root.has("msg")
+    };
+    if values.is_empty() || !values.iter().all(|&(root, _)| failed(root)) {
+        return None;
+    }
+    let of = |(root, banner): (Value<'_>, Option<&str>)| {
+        let mut host = Host::without(banner.unwrap_or_default().into(), Some(root), 0);
+        host.name = host.name.filter(|name| !name.is_empty());
+        capture(document, &host)
+    };
+    Some(values.iter().copied().map(of).collect())
+}
 
 /// What the callbacks print as YAML below a banner (`ok: [web1] => changed=false`), with a document for each
 /// banner and blanks for all other lines, byte for byte as long as the text; and the hosts of the banners.
@@ -342,12 +364,13 @@ fn capture(document: &Document, host: &Host<'_>) -> Capture {
         }
     }
     if host.lists.is_empty() {
-        let name = host.name.as_deref().unwrap_or_default();
+        let name = host.name.as_deref().map(|name| format!(" of host `{}`", quote(name)));
+        let name = name.unwrap_or_default();
         let failed = host.failed.as_ref();
         let why = failed.map(|(_, why)| quote(why)).filter(|why| !why.is_empty());
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         let at = failed.map_or(0..0, |(at, _)| at.clone());
-        let message = format!("there are no listeners of host `{}`{why}", quote(name));
+        let message = format!("there are no listeners{name}{why}");
         draft.issue(IssueKind::NotSockets, at, message);
     }
     draft.capture(coverage, "lists `tcp_listen` and `udp_listen`")

@@ -35,6 +35,27 @@ const TABLE_LINES: usize = 4;
 /// How many top-level keys a message names.
 const NAMED_KEYS: usize = 6;
 
+/// The prompts of a text that name a host, with their places: a text may be of several.
+pub(super) struct Prompts<'a>(Vec<(usize, &'a str)>);
+
+impl<'a> Prompts<'a> {
+    pub(super) fn of(document: &'a Document) -> Self {
+        let named = |(at, line): Line<'a>| Some((at, transcript::prompt(line)?.host?));
+        Self(document.lines().filter_map(named).collect())
+    }
+
+    /// The host of the last prompt before a place; where there is none, that of those behind, which may be the
+    /// end of what was copied.
+    pub(super) fn before(&self, at: usize) -> Option<&'a str> {
+        let index = self.0.partition_point(|&(prompt, _)| prompt < at);
+        let &(_, first) = self.0.first()?;
+        match index.checked_sub(1) {
+            Some(index) => self.0.get(index).map(|&(_, host)| host),
+            None => self.0.iter().all(|&(_, host)| host == first).then_some(first),
+        }
+    }
+}
+
 /// A text, looked at once for all formats.
 pub struct Document {
     source: Arc<SourceFile>,
@@ -119,12 +140,6 @@ impl Document {
     pub(super) fn holds_key(&self, keys: &[&str]) -> bool {
         memchr::memchr(b'{', self.text().as_bytes()).is_some()
             && keys.iter().any(|key| self.holds(&format!("\"{key}\"")))
-    }
-
-    /// The host that the first prompt names.
-    pub(super) fn prompt_host(&self) -> Option<String> {
-        let mut prompts = self.lines().filter_map(|(_, line)| transcript::prompt(line));
-        prompts.find_map(|prompt| prompt.host.map(str::to_owned))
     }
 
     /// The values of JSON at the top of the text, each with the host that a banner before it names.

@@ -15,7 +15,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use super::document::{Draft, port_number};
+use super::document::{Draft, Prompts, port_number};
 use super::tree::{Kind, Value};
 use super::{Capture, CaptureFormat, Document, IssueKind, yaml};
 use crate::snapshot::{Address, At, Cell, Coverage, Details, Transport, Vantage};
@@ -39,9 +39,11 @@ impl CaptureFormat for Goss {
             return None;
         }
         let values = document.json_values();
+        let prompts = Prompts::of(document);
         let captures: Vec<Capture> = values
             .iter()
-            .filter_map(|&(root, host)| {
+            .filter_map(|&(root, banner)| {
+                let host = banner.or_else(|| prompts.before(root.range().start));
                 gossfile(document, root, host).or_else(|| results(document, root, host))
             })
             .collect();

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Draft, port_number};
+use super::document::{Draft, Prompts, port_number};
 use super::tree::Value;
 use super::{Capture, CaptureFormat, Document, IssueKind};
 use crate::snapshot::{
@@ -34,7 +34,11 @@ impl CaptureFormat for Inspec {
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
         document.holds_key(&["code_desc"]).then_some(())?;
         let values = document.json_values();
-        let read = values.iter().filter_map(|&(root, host)| capture(document, root, host));
+        let prompts = Prompts::of(document);
+        let read = values.iter().filter_map(|&(root, banner)| {
+            let host = banner.or_else(|| prompts.before(root.range().start));
+            capture(document, root, host)
+        });
         let captures: Vec<Capture> = read.collect();
         (!captures.is_empty()).then(|| document.finish(captures))
     }

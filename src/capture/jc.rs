@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::document::{Draft, port_number};
+use super::document::{Draft, Prompts, port_number};
 use super::ss::protocol_number;
 use super::tree::{Kind, Value};
 use super::{Capture, CaptureFormat, Document};
@@ -42,8 +42,10 @@ impl CaptureFormat for Jc {
             return None;
         }
         let values = document.json_values();
+        let prompts = Prompts::of(document);
         let mut hosts: Vec<(Option<&str>, Vec<Row<'_>>)> = Vec::new();
-        for (root, host) in values {
+        for (root, banner) in values {
+            let host = banner.or_else(|| prompts.before(root.range().start));
             let alone = (root.kind() == Kind::Object).then_some(root);
             let rows = alone.into_iter().chain(root.items());
             let rows: Vec<_> = rows.filter_map(|row| Some((row, Tool::of(row)?))).collect();
@@ -99,8 +101,7 @@ const LSOF_COMMAND: usize = 9;
 
 fn capture(document: &Document, host: Option<&str>, rows: &[Row<'_>]) -> Capture {
     let mut draft = Draft::new(document, "jc", Vantage::Observed);
-    let prompt = document.prompt_host();
-    draft.host(host.or(prompt.as_deref()));
+    draft.host(host);
     let mut shown = Shown::default();
     for (row, tool) in rows {
         let text = |key| row.get(&[key]).and_then(Value::scalar).unwrap_or_default();

@@ -252,7 +252,7 @@ fn hostile_names_and_links_do_no_harm() {
     odd(&mut builder, "/tmp/absolute.txt", tar::EntryType::Regular, NETSTAT.as_bytes());
     for (name, kind) in [
         ("link", tar::EntryType::Symlink),
-        ("hard", tar::EntryType::Link),
+        ("other", tar::EntryType::Symlink),
         ("null", tar::EntryType::Char),
         ("pipe", tar::EntryType::Fifo),
     ] {
@@ -369,6 +369,48 @@ fn one_bad_host_hides_no_other() {
 /// `{"host": ..., "netstat": "<text>"}`, or any other pair.
 fn record(host: &str, format: &str, text: &str) -> String {
     format!("{}\n", serde_json::json!({"host": host, format: text}))
+}
+
+/// tar writes the second of two files that are one on disk as a link: it is a host all the same, and is not lost.
+#[test]
+fn a_hard_link_is_no_harmless_one() {
+    let place = Place::with(&[("p.toml", POLICY)]);
+    let mut builder = tar::Builder::new(Vec::new());
+    file(&mut builder, "a.txt", NETSTAT.as_bytes());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    header.set_entry_type(tar::EntryType::Link);
+    builder.append_link(&mut header, "b.txt", "a.txt").unwrap();
+    place.write("two.tar", builder.into_inner().unwrap());
+    let run = place.run(&["check", "-p", "p.toml", "two.tar"]).expect(2);
+    assert!(flat(&run.err).contains("`two.tar:b.txt` is a hard link"), "{}", run.err);
+}
+
+/// gzip(1) reads over zeros behind the end, as tapes have them, and over nothing else.
+#[test]
+fn zeros_behind_a_gzip_file_are_none_of_it() {
+    let place = Place::with(&[("p.toml", POLICY)]);
+    let packed = gzip(NETSTAT.as_bytes());
+    place.write("plain.gz", &packed);
+    place.write("zeros.gz", [packed.clone(), vec![0; 70_000]].concat());
+    place.write(
+        "two.gz",
+        [gzip(&NETSTAT.as_bytes()[..100]), gzip(&NETSTAT.as_bytes()[100..])].concat(),
+    );
+    let wanted = place.run(&["list", "-f", "json", "--host", "a", "plain.gz"]).expect(0).json();
+    for name in ["zeros.gz", "two.gz"] {
+        let found = place.run(&["list", "-f", "json", "--host", "a", name]).expect(0).json();
+        assert_eq!(found["sockets"], wanted["sockets"], "{name}");
+    }
+    place.write(
+        "junk.gz",
+        [packed.clone(), b"junk that is no member of a gzip file".to_vec()].concat(),
+    );
+    place.write("hidden.gz", [packed.clone(), vec![0; 9], packed].concat());
+    for name in ["junk.gz", "hidden.gz"] {
+        let run = place.run(&["check", "-p", "p.toml", name]).expect(2);
+        assert!(flat(&run.err).contains("is damaged"), "{}", run.err);
+    }
 }
 
 #[test]

@@ -397,3 +397,21 @@ fn documents_without_indents_are_whole_and_a_broken_one_hides_no_other() {
         assert_eq!(found.json(), second, "{sign}");
     }
 }
+
+/// The folder that `ansible --tree` makes has a file of each host, also of those that could not be reached.
+#[test]
+fn hosts_that_ansible_could_not_reach_are_not_passed_over() {
+    let facts =
+        "{\"ansible_facts\": {\"tcp_listen\": [], \"udp_listen\": []}, \"changed\": false}\n";
+    let place = Place::with(&[
+        ("p.toml", "[[rule]]\nid = \"r\"\nmatch = { port = 23 }\nforbid = true\n"),
+        ("facts/a", facts),
+        (
+            "facts/b",
+            "{\"changed\": false, \"msg\": \"Failed to connect\", \"unreachable\": true}\n",
+        ),
+    ]);
+    let run = place.run(&["check", "-p", "p.toml", "facts"]).expect(2);
+    assert!(flat(&run.out).contains("there are no listeners: Failed to connect"), "{}", run.out);
+    place.run(&["check", "-p", "p.toml", "facts/a"]).expect(0);
+}

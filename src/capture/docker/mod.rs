@@ -18,7 +18,7 @@ mod table;
 
 use std::ops::Range;
 
-use super::document::Draft;
+use super::document::{Draft, Prompts};
 use super::tree::{Kind, Value};
 use super::{Capture, CaptureFormat, Document, IssueKind};
 use crate::snapshot::{Address, Cell, Coverage, Details, Text, Transport, Vantage};
@@ -125,9 +125,9 @@ fn is_container(value: Value<'_>) -> bool {
 
 fn captures(document: &Document, containers: &[(Value<'_>, Option<&str>)]) -> Vec<Capture> {
     let mut hosts: Vec<(Option<&str>, Fill<'_>)> = Vec::new();
-    let prompt = document.prompt_host();
+    let prompts = Prompts::of(document);
     for &(value, banner) in containers {
-        let host = banner.or(prompt.as_deref());
+        let host = banner.or_else(|| prompts.before(value.range().start));
         // Banners stand before all that is of their host.
         if hosts.last().is_none_or(|(last, _)| *last != host) {
             hosts.push((host, Fill::new(document, host)));

@@ -159,7 +159,8 @@ impl<'a> Walk<'a> {
     fn greppable(&mut self, at: usize, line: &str, skip: usize, rest: &str) {
         let row = at..at + line.trim_end().len();
         let (address, behind) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
-        let Ok(ip) = address.parse::<IpAddr>() else {
+        let bare = address.split('%').next().unwrap_or_default();
+        let Ok(ip) = bare.parse::<IpAddr>() else {
             return self.scan.fault(IssueKind::RowUnread, row, "this host has no address");
         };
         let address_at = at + skip..at + skip + address.len();
@@ -216,7 +217,9 @@ impl<'a> Walk<'a> {
             Some((name, address)) => (Some(name), address.trim_end_matches(')')),
             None => (None, bare),
         };
-        let Ok(ip) = address.parse::<IpAddr>() else { return };
+        let Ok(ip) = address.split('%').next().unwrap_or_default().parse::<IpAddr>() else {
+            return;
+        };
         if down {
             return;
         }

@@ -23,7 +23,7 @@ mod rows;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::document::{Draft, port_number};
+use super::document::{Draft, Prompts, port_number};
 use super::{Capture, CaptureFormat, Document};
 use crate::snapshot::{
     Address, At, Cell, Coverage, Details, Family, NameKind, Owner, OwnerDetails, Transport, Vantage,
@@ -45,25 +45,30 @@ impl CaptureFormat for Osquery {
     }
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
-        let records = rows::json(document);
+        let prompts = Prompts::of(document);
+        let mut queries = BTreeMap::new();
+        let records = rows::json(document, &prompts);
         if !records.is_empty() {
-            let query = Query::typed(document);
             let captures = hosts(records).into_iter();
-            let captures = captures.map(|(host, records)| capture(document, host, records, &query));
+            let captures = captures.map(|(host, records)| {
+                let typed = records.first().and_then(|record| record.prompt);
+                let query = queries.entry(typed).or_insert_with(|| Query::typed(document, typed));
+                capture(document, host, records, query)
+            });
             return Some(document.finish(captures.collect()));
         }
-        let (records, whole) = rows::text(document)?;
-        let query = Query::typed(document);
-        let prompt = document.prompt_host().map(Cow::Owned);
-        let read = |(host, records): Host<'_>| {
-            let host = host.or_else(|| prompt.clone());
-            let mut capture = capture(document, host, records, &query);
+        let (records, whole) = rows::text(document, &prompts)?;
+        let mut captures = Vec::new();
+        for (host, records) in hosts(records) {
+            let typed = records.first().and_then(|record| record.prompt);
+            let query = queries.entry(typed).or_insert_with(|| Query::typed(document, typed));
+            let mut capture = capture(document, host, records, query);
             if !whole {
                 capture.snapshot.coverage = capture.snapshot.coverage.spoiled(Missing::CutOff);
             }
-            capture
-        };
-        Some(hosts(records).into_iter().map(read).collect())
+            captures.push(capture);
+        }
+        Some(captures)
     }
 }
 

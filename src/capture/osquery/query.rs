@@ -12,11 +12,17 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// The query of osqueryi's prompt, which may go on over several lines, or of a shell's.
-    pub(super) fn typed(document: &Document) -> Self {
+    /// The query of osqueryi's prompt, which may go on over several lines, or of a shell's, on the host that the
+    /// prompts around name.
+    pub(super) fn typed(document: &Document, host: Option<&str>) -> Self {
         let mut text: Option<String> = None;
+        let mut here = None;
         for (_, line) in document.lines() {
             let line = line.trim();
+            here = transcript::prompt(line).and_then(|prompt| prompt.host).or(here);
+            if here != host {
+                continue;
+            }
             if let Some(sql) = line.strip_prefix("osquery> ") {
                 // Commands such as `.mode csv` change how rows are written only.
                 if sql.to_ascii_lowercase().contains("select") {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::super::Document;
-use super::super::document::Draft;
+use super::super::document::{Draft, Prompts};
 use super::super::tree::{Kind, Value};
 use crate::snapshot::Text;
 
@@ -71,6 +71,8 @@ pub(super) struct Record<'a> {
     pub(super) host: Option<Cow<'a, str>>,
     pub(super) query: Cow<'a, str>,
     pub(super) change: Change,
+    /// The host at whose prompt it was written.
+    pub(super) prompt: Option<&'a str>,
     /// When it was written, in seconds since 1970.
     pub(super) moment: Option<u64>,
     pub(super) rows: Vec<Cells<'a>>,
@@ -100,7 +102,7 @@ fn host_of(object: Value<'_>) -> Option<Cow<'_, str>> {
 }
 
 /// The records of JSON; none where nothing looks like a row.
-pub(super) fn json(document: &Document) -> Vec<Record<'_>> {
+pub(super) fn json<'a>(document: &'a Document, prompts: &Prompts<'a>) -> Vec<Record<'a>> {
     if !document.holds_key(&["protocol"]) {
         return Vec::new();
     }
@@ -110,7 +112,7 @@ pub(super) fn json(document: &Document) -> Vec<Record<'_>> {
         let mut here: BTreeMap<Option<Cow<'_, str>>, usize> = BTreeMap::new();
         for value in root.all() {
             if is_empty(value) {
-                let empty = record(value, banner);
+                let empty = record(value, banner, prompts);
                 records.extend(Some(empty).filter(|record| record.host.is_some()));
                 (last, here) = (None, BTreeMap::new());
                 continue;
@@ -127,7 +129,7 @@ pub(super) fn json(document: &Document) -> Vec<Record<'_>> {
             let own = value.get_near(HOST_COLUMNS).and_then(Value::string);
             let at = *here.entry(own).or_insert(records.len());
             if at == records.len() {
-                records.push(record(value, banner));
+                records.push(record(value, banner, prompts));
             }
             if let Some(record) = records.get_mut(at) {
                 record.rows.push(cells(value));
@@ -160,11 +162,12 @@ fn is_row(value: Value<'_>) -> bool {
 }
 
 /// The record that a row is the first of.
-fn record<'a>(row: Value<'a>, banner: Option<&'a str>) -> Record<'a> {
+fn record<'a>(row: Value<'a>, banner: Option<&'a str>, prompts: &Prompts<'a>) -> Record<'a> {
     let mut record = Record {
         host: banner.map(Cow::Borrowed),
         query: "".into(),
         change: Change::Whole,
+        prompt: prompts.before(row.range().start),
         moment: None,
         rows: vec![],
     };
@@ -196,6 +199,7 @@ fn record<'a>(row: Value<'a>, banner: Option<&'a str>) -> Record<'a> {
         }
         inner = around;
     }
+    record.host = record.host.or(record.prompt.map(Cow::Borrowed));
     record
 }
 
@@ -210,7 +214,10 @@ fn cells(row: Value<'_>) -> Cells<'_> {
 }
 
 /// The rows of a text; `None` where it is none of osquery's.
-pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
+pub(super) fn text<'a>(
+    document: &'a Document,
+    prompts: &Prompts<'a>,
+) -> Option<(Vec<Record<'a>>, bool)> {
     // fleetctl writes its headers in capitals.
     if !document.holds("protocol") && !document.holds("PROTOCOL") {
         return None;
@@ -284,12 +291,14 @@ pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
     let last = rows.last().map_or(0, |row| row.row.end);
     let behind = document.text().get(last..).unwrap_or_default();
     whole &= style != Some(Style::Box) || edge || behind.contains("\n+-");
-    let mut records = of_hosts(rows);
+    let mut records = of_hosts(rows, prompts);
     if records.is_empty() {
+        let prompt = prompts.before(usize::MAX);
         records.push(Record {
-            host: None,
+            host: prompt.map(Cow::Borrowed),
             query: "".into(),
             change: Change::Whole,
+            prompt,
             moment: None,
             rows: vec![],
         });
@@ -297,19 +306,20 @@ pub(super) fn text(document: &Document) -> Option<(Vec<Record<'_>>, bool)> {
     Some((records, whole))
 }
 
-/// The rows by the host that a column of theirs names.
-fn of_hosts(rows: Vec<Cells<'_>>) -> Vec<Record<'_>> {
+/// The rows by the host that a column of theirs or the prompt before them names.
+fn of_hosts<'a>(rows: Vec<Cells<'a>>, prompts: &Prompts<'a>) -> Vec<Record<'a>> {
     let mut order = BTreeMap::new();
     let mut records: Vec<Record<'_>> = Vec::new();
     for row in rows {
         let host = row.get(HOST_COLUMNS).map(|cell| cell.text.clone());
-        let host = host.filter(|name| !name.is_empty());
+        let prompt = prompts.before(row.row.start);
+        let host = host.filter(|name| !name.is_empty()).or(prompt.map(Cow::Borrowed));
         let at = *order.entry(host.clone()).or_insert(records.len());
         match records.get_mut(at) {
             Some(record) => record.rows.push(row),
             None => {
                 let (query, change, moment) = ("".into(), Change::Whole, None);
-                records.push(Record { host, query, change, moment, rows: vec![row] });
+                records.push(Record { host, query, change, prompt, moment, rows: vec![row] });
             }
         }
     }

@@ -10,6 +10,7 @@ use tar::{Archive, EntryType};
 
 use super::limits::{self, Counted, Hit};
 use super::stream::{Item, Sink, read as read_item};
+use super::{CliError, CliErrorKind};
 use crate::evidence::{Gather, layout};
 
 /// Whether a file begins with the header of a tar archive: its magic, or as old ones do with a name, numbers in
@@ -188,7 +189,8 @@ impl Walk<'_> {
         let (path, outside) = inside(name);
         let odd = match kind {
             EntryType::Regular | EntryType::Continuous => outside.then_some(&mut self.odd.outside),
-            EntryType::Link | EntryType::Symlink => {
+            EntryType::Link => None,
+            EntryType::Symlink => {
                 // The links of a sosreport lead to files that are in it.
                 let sos = layout::place(&path).layout == layout::Layout::Sos;
                 (!sos).then_some(&mut self.odd.links)
@@ -205,9 +207,22 @@ impl Walk<'_> {
             self.odd.first.get_or_insert_with(|| name.to_owned());
         }
         let file = matches!(kind, EntryType::Regular | EntryType::Continuous);
+        let wanted = !path.is_empty() && gather.wants(&path) && !hidden(&path);
         let mut counted = Counted::new(entry);
         let count = counted.count();
-        if file && !path.is_empty() && gather.wants(&path) && !hidden(&path) {
+        if wanted && kind == EntryType::Link {
+            // tar writes one of two files that are the same on disk so: a host for itself, whose text was held
+            // by an earlier member and is gone.
+            (sink.error)(CliError::new(
+                CliErrorKind::Unreadable,
+                format!(
+                    "`{}:{path}` is a hard link to another member and is not read",
+                    self.item.name
+                ),
+                "pack it with `tar --hard-dereference`",
+            ));
+        }
+        if file && wanted {
             let Item { name: archive, depth, most, .. } = self.item;
             let name = format!("{archive}:{path}");
             let item = Item { name: &name, path: &path, modified, depth, most };

@@ -1,7 +1,7 @@
 //! What is in an input: members out of archives, compressed files and streams, by their first bytes. Nothing is
 //! written to disk, and no more than one member is held.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use super::archive;
 use super::cut::Cut;
@@ -160,7 +160,7 @@ pub(super) fn read(
     let went_in = counted.count();
     let buffered = BufReader::with_capacity(BUFFER, counted);
     let unpacked: Box<dyn Read + '_> = match known {
-        Kind::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
+        Kind::Gzip => Box::new(Gzip::new(buffered)),
         // A dictionary of more than 256 MiB is no preset of xz. The limit is in KiB.
         Kind::Xz => {
             let decoder = lzma_rust2::XzReader::new_mem_limit(buffered, true, 1 << 18);
@@ -170,6 +170,52 @@ pub(super) fn read(
     };
     let mut unpacked = Measured::new(unpacked, went_in);
     read(inner, &mut unpacked, gather, sink)
+}
+
+/// The members of a gzip file, one after the other. Zeros behind the last are what tapes and block devices are
+/// filled up with, and gzip(1) says nothing of them; anything else there is a fault.
+struct Gzip<R: BufRead> {
+    member: Option<flate2::bufread::GzDecoder<R>>,
+}
+
+impl<R: BufRead> Gzip<R> {
+    fn new(reader: R) -> Self {
+        Self { member: Some(flate2::bufread::GzDecoder::new(reader)) }
+    }
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Some(member) = self.member.as_mut() else { return Ok(0) };
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let Some(mut reader) = self.member.take().map(flate2::bufread::GzDecoder::into_inner)
+            else {
+                return Ok(0);
+            };
+            let mut filler = false;
+            loop {
+                let rest = reader.fill_buf()?;
+                let zeros = rest.iter().take_while(|&&byte| byte == 0).count();
+                let (len, next) = (rest.len(), rest.get(zeros).copied());
+                reader.consume(zeros);
+                filler |= zeros > 0;
+                match next {
+                    None if len == 0 => return Ok(0),
+                    None => {}
+                    Some(_) if filler => {
+                        let message = "something follows the zeros behind its end";
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+                    }
+                    Some(_) => break,
+                }
+            }
+            self.member = Some(flate2::bufread::GzDecoder::new(reader));
+        }
+    }
 }
 
 /// Reads what is no archive: one text, or a stream that is cut as it comes.
