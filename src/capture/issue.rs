@@ -45,6 +45,10 @@ pub enum IssueKind {
     Uncertain,
     /// Two captures of one host do not show the same.
     Contradiction,
+    /// What a name says is not what its text says: the format of a file or a key, or the host.
+    Misnamed,
+    /// A record of a stream that holds something that is not read, or a key twice.
+    BadRecord,
     /// A file beside another capture of its host cannot be used.
     FileUnread,
     /// A capture beside another one of its host does not count.
@@ -55,7 +59,7 @@ pub enum IssueKind {
 
 impl IssueKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Empty,
         Self::Binary,
         Self::UnknownFormat,
@@ -70,6 +74,8 @@ impl IssueKind {
         Self::BadSnapshot,
         Self::Uncertain,
         Self::Contradiction,
+        Self::Misnamed,
+        Self::BadRecord,
         Self::FileUnread,
         Self::LeftAside,
         Self::Obfuscated,
@@ -93,6 +99,8 @@ impl IssueKind {
             Self::BadSnapshot => "socklint::capture::bad_snapshot",
             Self::Uncertain => "socklint::capture::uncertain",
             Self::Contradiction => "socklint::capture::contradiction",
+            Self::Misnamed => "socklint::capture::misnamed",
+            Self::BadRecord => "socklint::capture::bad_record",
             Self::FileUnread => "socklint::capture::file_unread",
             Self::LeftAside => "socklint::capture::left_aside",
             Self::Obfuscated => "socklint::capture::obfuscated",
@@ -111,11 +119,13 @@ impl IssueKind {
             | Self::RowUnread
             | Self::CutOff
             | Self::BadJson
+            | Self::BadRecord
             | Self::BadSnapshot => Severity::Error,
             Self::ToolError
             | Self::ForgedRow
             | Self::AmbiguousOwner
             | Self::Contradiction
+            | Self::Misnamed
             | Self::FileUnread
             | Self::Obfuscated => Severity::Warning,
             Self::Ignored | Self::LeftAside | Self::Uncertain => Severity::Note,
@@ -135,11 +145,13 @@ impl IssueKind {
             | Self::NotSockets
             | Self::RowUnread
             | Self::BadJson
+            | Self::BadRecord
             | Self::BadSnapshot => Some(Missing::RowUnread),
             Self::ForgedRow
             | Self::AmbiguousOwner
             | Self::Ignored
             | Self::Contradiction
+            | Self::Misnamed
             | Self::FileUnread
             | Self::LeftAside
             | Self::Obfuscated
@@ -177,6 +189,13 @@ impl IssueKind {
             Self::Contradiction => {
                 "the socket counts: capture again when it should not be there, and look closer when \
                  one tool does not see it"
+            }
+            Self::Misnamed => {
+                "the text counts as what it is: name it so, and make sure that it belongs here"
+            }
+            Self::BadRecord => {
+                "a record is `{\"host\": NAME, FORMAT: TEXT, ...}`; `socklint check --help` names \
+                 the formats"
             }
             Self::FileUnread => "what the file would tell counts as not known",
             Self::LeftAside => "nothing: the other captures of the host show more",

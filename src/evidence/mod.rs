@@ -10,6 +10,7 @@ pub mod context;
 mod gather;
 pub mod layout;
 mod read;
+mod record;
 
 pub use gather::{Gather, Limit, Member, host_of_archive};
 pub use read::read;

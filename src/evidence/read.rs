@@ -1,16 +1,14 @@
 //! Evidence to captures: a pure function, for any thread.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-
-use super::assemble::{Part, assemble};
+use super::assemble::{Part, assemble, is_void};
 use super::context::Facts;
 use super::layout::Role;
+use super::record::{record, wrapped};
 use super::{Evidence, Raw};
-use crate::capture::{self, Capture, CaptureIssue, FORMATS, IssueKind, Options};
+use crate::capture::{self, Capture, CaptureIssue, IssueKind, Options};
 use crate::snapshot::Snapshot;
 use crate::source::{SourceFile, Span};
 
@@ -72,6 +70,11 @@ fn host(evidence: Evidence, options: &Options) -> Vec<Capture> {
                 match format.read(&text, &mut own) {
                     Ok(()) => facts.add(own, netns.as_deref()),
                     Err(at) => {
+                        // Who reads it as what it is loses no row of it.
+                        if let Some(captures) = listing(&source, options, format.name()) {
+                            parts.push(Part { captures, netns });
+                            continue;
+                        }
                         let whole = matches!(text, Cow::Borrowed(_));
                         let message = format!("this is no output of `{}`", format.name());
                         let range = whole.then_some(at);
@@ -104,7 +107,7 @@ fn decode(text: Raw) -> Result<Arc<SourceFile>, Box<Capture>> {
 }
 
 /// A capture that holds an issue and nothing else.
-fn stand_in(
+pub(super) fn stand_in(
     source: Arc<SourceFile>,
     kind: IssueKind,
     at: Option<std::ops::Range<usize>>,
@@ -117,88 +120,23 @@ fn stand_in(
     Capture::new(snapshot, vec![CaptureIssue { kind, at, message }], String::new())
 }
 
-/// A record of a stream: `{"host": "db1", "ss": "Netid State ..."}`, one or more captures as strings under the
-/// names of their formats.
-#[derive(Default)]
-struct Record<'a> {
-    host: Option<Cow<'a, str>>,
-    command: Option<Cow<'a, str>>,
-    captured_at: Option<Cow<'a, str>>,
-    texts: Vec<(&'static str, Cow<'a, str>)>,
-}
-
-/// A string, borrowed where it holds no escape.
-#[derive(serde::Deserialize)]
-struct Words<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Record<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Record<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut record = Record::default();
-                while let Some(Words(key)) = map.next_key()? {
-                    let mut words = || map.next_value::<Words<'de>>().map(|words| words.0);
-                    match &*key {
-                        "host" => record.host = Some(words()?),
-                        "command" => record.command = Some(words()?),
-                        "captured_at" => record.captured_at = Some(words()?),
-                        key => match FORMATS.iter().find(|format| format.name() == key) {
-                            Some(format) => record.texts.push((format.name(), words()?)),
-                            None => {
-                                map.next_value::<IgnoredAny>()?;
-                            }
-                        },
-                    }
-                }
-                Ok(record)
-            }
-        }
-        deserializer.deserialize_map(Read)
-    }
-}
-
-/// The record that a text is, if it is one.
-fn record(text: &str) -> Option<Record<'_>> {
-    let start = text.trim_start();
-    let key = start.strip_prefix('{')?.trim_start().strip_prefix('"')?;
-    // A snapshot begins with its schema, and is read whole soon enough.
-    if key.starts_with("schema\"") {
+/// The captures of a text that is called `name` and is a list of sockets instead, which a warning says;
+/// `None` when it is none.
+pub(super) fn listing(
+    source: &Arc<SourceFile>,
+    options: &Options,
+    name: &str,
+) -> Option<Vec<Capture>> {
+    let options = Options { from: None, host: None, ..options.clone() };
+    let mut captures = capture::read(Arc::clone(source), &options);
+    if captures.iter().all(is_void) {
         return None;
     }
-    let record: Record<'_> = serde_json::from_str(start).ok()?;
-    (record.host.is_some() && !record.texts.is_empty()).then_some(record)
-}
-
-/// Reads the captures that a record holds. Their lines are counted in the text that the string stands for.
-fn wrapped(source: &Arc<SourceFile>, record: Record<'_>, options: &Options) -> Vec<Capture> {
-    let Record { host, command, captured_at, texts } = record;
-    let name = format!("{}:{}", source.name(), source.line(0));
-    let mut parts = Vec::new();
-    for (format, text) in texts {
-        let options = Options {
-            from: options.from.or_else(|| capture::format(format)),
-            command: command.as_deref().map(str::to_owned).or_else(|| options.command.clone()),
-            host: None,
-            ..options.clone()
-        };
-        let source = Arc::new(SourceFile::new(name.clone(), text.into_owned()));
-        parts.push(Part { captures: capture::read(source, &options), netns: None });
-    }
-    let given = super::assemble::Given {
-        host: host.map(Cow::into_owned),
-        sure: true,
-        path: name,
-        captured_at: captured_at.map(Cow::into_owned),
-        obfuscated: false,
-    };
-    let mut captures = assemble(parts, Vec::new(), &Facts::default(), given);
     for capture in &mut captures {
-        capture::apply(&mut capture.snapshot, options);
+        let format = &capture.snapshot.origin.format;
+        let message = format!("this is called `{name}`, and it is `{format}`");
+        let at = Some(Span::default());
+        capture.issues.push(CaptureIssue { kind: IssueKind::Misnamed, at, message });
     }
-    captures
+    Some(captures)
 }

@@ -543,6 +543,7 @@ fn scans_of_two_addresses_of_a_host_are_kept_apart_and_judged_as_one() {
         .iter()
         .map(|socket| format!("{} {}", socket["address"], socket["port"]))
         .collect();
+    ends.sort();
     let wanted = ["\"10.0.0.5\" 22", "\"10.0.0.5\" 23", "\"192.0.2.9\" 22", "\"192.0.2.9\" 80"];
     ends.sort_unstable();
     assert_eq!(ends, wanted);

@@ -47,3 +47,4 @@ mod seeds;
 mod support;
 #[cfg(test)]
 mod waivers;
+mod wrong_place;

@@ -146,7 +146,7 @@ fn place(snapshot: &Snapshot, netns: Option<String>, index: usize) -> Where {
 }
 
 /// Whether nothing in a text is of use: it is no list of sockets.
-fn is_void(capture: &Capture) -> bool {
+pub(super) fn is_void(capture: &Capture) -> bool {
     let void = |issue: &CaptureIssue| {
         matches!(
             issue.kind,
@@ -156,11 +156,10 @@ fn is_void(capture: &Capture) -> bool {
     capture.snapshot.sockets().is_empty() && capture.issues.iter().any(void)
 }
 
-/// A text that is of no use beside others: a warning, or a note where it was never a list of sockets.
+/// A text that is of no use beside others: a warning, so that nobody takes it for read.
 fn demoted(mut capture: Capture) -> Capture {
     for issue in &mut capture.issues {
         issue.kind = match issue.kind {
-            IssueKind::UnknownFormat | IssueKind::Binary => IssueKind::LeftAside,
             kind if kind.severity(false) == Severity::Error => IssueKind::FileUnread,
             kind => kind,
         };
