@@ -508,6 +508,10 @@ fn coverage_by_command() {
         "{all} sctp4:proven sctp6:proven dccp4:proven dccp6:proven raw4:proven raw6:proven"
     );
     let absent = |reason: &str| format!("tcp4:{reason} tcp6:{reason} udp4:{reason} udp6:{reason}");
+    let v4 = "tcp4:proven tcp6:family-not-shown udp4:proven udp6:family-not-shown".to_owned();
+    let v6 = "tcp4:family-not-shown tcp6:proven udp4:family-not-shown udp6:proven".to_owned();
+    let udp =
+        "tcp4:transport-not-shown tcp6:transport-not-shown udp4:proven udp6:proven".to_owned();
     for (command, expected) in [
         ("ss -lntu", all.to_owned()),
         ("sudo ss -tulpen", all.to_owned()),
@@ -519,15 +523,21 @@ fn coverage_by_command() {
         ("ss -l", everything.clone()),
         ("ss -an", everything.clone()),
         ("ss -A inet -l", everything.clone()),
-        (
-            "ss -lntu4",
-            "tcp4:proven tcp6:family-not-shown udp4:proven udp6:family-not-shown".to_owned(),
-        ),
-        (
-            "ss -lntu -f inet6",
-            "tcp4:family-not-shown tcp6:proven udp4:family-not-shown udp6:proven".to_owned(),
-        ),
-        ("ss -lntu46", all.to_owned()),
+        ("ss -lntu4", v4.clone()),
+        ("ss -lntu -f inet6", v6.clone()),
+        // The last family counts; `-A` takes back the letters before its first use.
+        ("ss -lntu46", v6.clone()),
+        ("ss -64 -lntu", v4.clone()),
+        ("ss -4 -6 -lntu", v6.clone()),
+        ("ss -f inet -f inet6 -lntu", v6.clone()),
+        ("ss -f inet6 -lntu -4", v4.clone()),
+        ("ss -4 -lntu --family unix", absent("family-not-shown")),
+        ("ss -lntu -0", absent("family-not-shown")),
+        ("ss -lntu -A tcp,udp", all.to_owned()),
+        ("ss -tM -A udp -u -ln", udp.clone()),
+        ("ss -lntu -A udp", udp.clone()),
+        ("ss -A udp -ltn", all.to_owned()),
+        ("ss -A udp -ln -A tcp", all.to_owned()),
         ("ss -tun", absent("listeners-not-shown")),
         ("ss -tun state established", absent("listeners-not-shown")),
         ("ss -lntu | grep 22", absent("filtered")),
