@@ -119,7 +119,7 @@ impl Transcript {
     #[must_use]
     pub fn new(source: Arc<SourceFile>, command: Option<&str>) -> Self {
         let prefix = common_prefix(source.text()).to_owned();
-        let given = command.and_then(|line| command::parse(line).into_iter().next());
+        let given = command.and_then(given);
         let mut builder = Builder::new(Arc::clone(&source));
         if let Some(host) = host_of_prefix(&prefix) {
             builder.snapshot_mut().host.name = Some(host.to_owned());
@@ -276,7 +276,7 @@ impl Transcript {
     /// them filters, it is not known which one printed the table, so the filtering one is taken.
     #[must_use]
     pub fn command(&self, format: &dyn CaptureFormat) -> Option<(&Invocation, Known)> {
-        let ours = |call: &Invocation| format.claims(call);
+        let ours = |call: &Invocation| !call.silent && format.claims(call);
         let typed: Vec<&(Invocation, Known)> =
             self.typed.iter().filter(|(call, _)| ours(call)).collect();
         let filtered = typed.iter().find(|(call, _)| call.filter.is_some()).copied();
@@ -291,7 +291,7 @@ impl Transcript {
     /// last prompt, else the one given with `--command`.
     #[must_use]
     pub fn commands(&self, format: &dyn CaptureFormat) -> Vec<(&Invocation, Known)> {
-        let ours = |call: &&Invocation| format.claims(call);
+        let ours = |call: &&Invocation| !call.silent && format.claims(call);
         let typed = self.typed.iter().map(|(call, known)| (call, *known));
         let typed: Vec<_> = typed.filter(|(call, _)| ours(call)).collect();
         match typed.is_empty() {
@@ -601,6 +601,14 @@ impl Transcript {
         self.next_announced = banner;
         Line::OtherHost
     }
+}
+
+/// The call that `--command` names. Where it wrote a file, that file is what is read now, unless another call
+/// of the line shows something.
+fn given(line: &str) -> Option<Invocation> {
+    let mut calls = command::parse(line).into_iter();
+    let first = calls.next()?;
+    Some(Invocation { silent: first.silent && calls.next().is_some(), ..first })
 }
 
 /// Coverage of `transports` times `families` with the same cell.

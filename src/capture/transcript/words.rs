@@ -210,7 +210,7 @@ pub(super) fn bare_command(line: &str) -> Option<Invocation> {
     }
     let mut calls = command::parse(line).into_iter();
     calls.find_map(|call| {
-        let format = FORMATS.iter().find(|format| format.claims(&call))?;
+        let format = FORMATS.iter().find(|format| !call.silent && format.claims(&call))?;
         format.echoes(&call).then_some(call)
     })
 }
