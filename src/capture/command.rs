@@ -24,11 +24,9 @@ pub struct Invocation {
     pub watched: bool,
     /// Changes nothing on the way but an applet name, such as `busybox`.
     pub multicall: Option<String>,
+    /// What it printed went to a file: what is shown below it is the output of something else.
+    pub silent: bool,
 }
-
-/// Programs behind a pipe that pass every row on. A pager does not: what is copied from it is a page.
-const HARMLESS: &[&str] =
-    &["cat", "column", "sort", "tee", "tr", "unexpand", "expand", "xclip", "pbcopy"];
 
 /// Takes a command line apart into its program calls, one for each list element (`;`, `&&`, `||`).
 ///
@@ -122,46 +120,143 @@ const CMDLETS: &[&str] = &[
     "tee-object",
 ];
 
-/// Whether a program behind a pipe passes every row on.
-fn is_harmless(program: &str, args: &[&str]) -> bool {
-    let option = |arg: &&str| arg.starts_with('-');
+/// Those of them that print nothing.
+const TO_FILE: &[&str] = &["export-csv", "epcsv", "out-file"];
+
+/// Whether a program behind a pipe passes every row on; `shell` when the pipe is one of PowerShell, whose
+/// aliases are named as programs of Unix are.
+///
+/// An option passes only where it is known, since one that is not may drop rows (`sort --uniq`); a file as
+/// argument is shown in place of the rows. A pager passes nothing: what is copied from it is a page.
+/// Sources: coreutils and util-linux, their manual pages; the reference of Microsoft.PowerShell.Utility.
+fn is_harmless(program: &str, args: &[&str], shell: bool) -> bool {
     let cmdlet = program.to_ascii_lowercase();
-    if CMDLETS.contains(&cmdlet.as_str()) {
-        // `-First`, `-Last`, `-Skip`, `-Index` and `-Unique` drop objects, and what stands in braces is
-        // not read here.
-        let keeps = |arg: &&str| {
-            let drops = ["-f", "-l", "-sk", "-i", "-u", "-t"];
-            let arg = arg.to_ascii_lowercase();
-            !(drops.iter().any(|option| arg.starts_with(option)) || arg.contains(['{', '(', '$']))
-        };
-        let limits = matches!(cmdlet.as_str(), "select-object" | "select" | "sort-object");
-        return args.iter().all(|arg| !arg.contains(['{', '$']))
-            && (!limits || args.iter().all(keeps));
+    let cmdlet = match cmdlet.as_str() {
+        "sort" if shell => "sort-object",
+        "tee" if shell => "tee-object",
+        name => name,
+    };
+    if CMDLETS.contains(&cmdlet) {
+        return keeps_objects(cmdlet, args);
     }
-    HARMLESS.contains(&program)
-        && match program {
-            "sort" => !args.iter().any(|arg| arg.starts_with("-u")),
-            "cat" => args.iter().all(option),
-            // Only blanks for blanks, or fewer of them.
-            "tr" => args.iter().all(|arg| {
-                *arg == "-s" || arg.replace("\\t", "").chars().all(|c| matches!(c, ' ' | '\t'))
-            }),
-            _ => true,
+    if shell {
+        return false;
+    }
+    match program {
+        "cat" => args.iter().all(|arg| is_cluster(arg, "AbeEnstTuv")),
+        "column" => args.iter().all(|arg| matches!(*arg, "-t" | "--table")),
+        "sort" => sorts(args),
+        "tee" => args
+            .iter()
+            .all(|arg| !arg.starts_with('-') || *arg == "--append" || is_cluster(arg, "aip")),
+        // Only blanks for blanks, or fewer of them.
+        "tr" => args.iter().all(|arg| {
+            *arg == "-s" || arg.replace("\\t", "").chars().all(|c| matches!(c, ' ' | '\t'))
+        }),
+        "expand" | "unexpand" => args.iter().all(|arg| {
+            matches!(*arg, "-" | "-a" | "-i" | "--all" | "--initial" | "--first-only")
+                || ["-t", "--tabs=", "-"].iter().any(|option| {
+                    arg.strip_prefix(option).is_some_and(|value| {
+                        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
+                    })
+                })
+        }),
+        "xclip" => args.iter().all(|arg| {
+            arg.starts_with("-sel") || matches!(*arg, "-i" | "-in" | "clipboard" | "primary")
+        }),
+        "pbcopy" => args.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether a cmdlet that passes objects on is asked to drop none. `-First`, `-Last`, `-Top`, `-Skip`, `-Index`
+/// and `-Unique` drop some, and what stands in braces is not read here. A parameter may be cut anywhere.
+fn keeps_objects(cmdlet: &str, args: &[&str]) -> bool {
+    let known: &[&str] = match cmdlet {
+        "sort-object" => &["-property", "-descending", "-culture", "-casesensitive", "-stable"],
+        "select-object" | "select" => &["-property", "-expandproperty", "-excludeproperty"],
+        "out-host" => &[],
+        _ => return args.iter().all(|arg| !arg.contains(['{', '(', '$'])),
+    };
+    args.iter().all(|arg| {
+        let arg = arg.to_ascii_lowercase();
+        let arg = arg.split(':').next().unwrap_or_default();
+        !arg.contains(['{', '(', '$'])
+            && (!arg.starts_with('-')
+                || known.iter().any(|option| arg.len() > 1 && option.starts_with(arg)))
+    })
+}
+
+/// Whether an argument is `-`, or options of one letter that are all among `letters`.
+fn is_cluster(arg: &str, letters: &str) -> bool {
+    arg.strip_prefix('-').is_some_and(|cluster| cluster.chars().all(|c| letters.contains(c)))
+}
+
+/// Whether sort(1) is asked to sort all that it reads.
+fn sorts(args: &[&str]) -> bool {
+    const FLAGS: &str = "bdfghiMnRrsV";
+    const LONG: &[&str] = &[
+        "--dictionary-order",
+        "--general-numeric-sort",
+        "--human-numeric-sort",
+        "--ignore-case",
+        "--ignore-leading-blanks",
+        "--ignore-nonprinting",
+        "--month-sort",
+        "--numeric-sort",
+        "--random-sort",
+        "--reverse",
+        "--stable",
+        "--version-sort",
+    ];
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let passes = match arg.strip_prefix("--") {
+            Some("key" | "field-separator") => args.next().is_some(),
+            Some(long) => {
+                LONG.contains(arg)
+                    || ["key=", "field-separator="].iter().any(|option| long.starts_with(option))
+            }
+            None => match arg.strip_prefix('-') {
+                Some(cluster) => {
+                    let rest = cluster.trim_start_matches(|c| FLAGS.contains(c));
+                    // The value of a key or a separator is what follows, or the next word.
+                    match rest.strip_prefix(['k', 't']) {
+                        Some("") => args.next().is_some(),
+                        Some(_) => true,
+                        None => rest.is_empty(),
+                    }
+                }
+                None => false,
+            },
+        };
+        if !passes {
+            return false;
         }
+    }
+    true
 }
 
 fn parse_nested(line: &str, depth: usize) -> Vec<Invocation> {
     let words = words(line);
-    let mut calls = Vec::new();
+    let mut calls: Vec<Invocation> = Vec::new();
+    let mut all_silent = false;
     for list in words.split(|word| matches!(word, Word::Operator(op) if op != "|" && op != "|&")) {
+        let redirected = list.contains(&Word::ToFile);
         let mut stages = list.split(|word| matches!(word, Word::Operator(_)));
         let Some(first) = stages.next() else { continue };
-        let mut call = call(&plain(first), depth);
+        let first = plain(first);
+        // `exec > FILE` is for all that follows.
+        all_silent |= redirected && first == ["exec"];
+        let mut call = call(&first, depth);
+        call.silent |= redirected || all_silent;
+        let shell = call.program.to_ascii_lowercase().starts_with("get-");
         for stage in stages {
             let stage = plain(stage);
             let mut stage = stage.iter().map(String::as_str);
             let program = stage.next().map(base_name).unwrap_or_default();
-            if call.filter.is_none() && !is_harmless(program, &stage.collect::<Vec<_>>()) {
+            call.silent |= TO_FILE.contains(&program.to_ascii_lowercase().as_str());
+            if call.filter.is_none() && !is_harmless(program, &stage.collect::<Vec<_>>(), shell) {
                 call.filter = Some(program.to_owned());
             }
         }
@@ -169,7 +264,44 @@ fn parse_nested(line: &str, depth: usize) -> Vec<Invocation> {
             calls.push(call);
         }
     }
+    show_files(&mut calls);
     calls
+}
+
+/// What a call wrote into a file may be shown by a later one of the same line, and not all of it:
+/// `ss -ltn > FILE; grep 22 FILE`.
+fn show_files(calls: &mut [Invocation]) {
+    let mut filter: Option<String> = None;
+    for call in calls.iter_mut().rev() {
+        if call.silent {
+            if let (None, Some(filter)) = (&call.filter, &filter) {
+                call.filter = Some(filter.clone());
+            }
+            // A filter that is known says more than that nothing is.
+            call.silent = call.filter.is_none();
+            continue;
+        }
+        let whole = matches!(
+            call.program.to_ascii_lowercase().as_str(),
+            "cat"
+                | "type"
+                | "gc"
+                | "get-content"
+                | "echo"
+                | "cd"
+                | "true"
+                | "chmod"
+                | "chown"
+                | "ls"
+        ) && (call.args.iter().all(|arg| !arg.starts_with('-')));
+        let shown = match whole {
+            true => call.filter.clone(),
+            // It prints a table of its own.
+            false if FORMATS.iter().any(|format| format.claims(call)) => None,
+            false => Some(call.filter.clone().unwrap_or_else(|| call.program.clone())),
+        };
+        filter = shown.or(filter);
+    }
 }
 
 /// Whether any option of a cluster (`-lntup`) is `letter`, or `long` is given.
@@ -206,6 +338,8 @@ impl Invocation {
 enum Word {
     Plain(String),
     Operator(String),
+    /// A redirection of standard output to a file.
+    ToFile,
 }
 
 fn plain(words: &[Word]) -> Vec<String> {
@@ -213,24 +347,25 @@ fn plain(words: &[Word]) -> Vec<String> {
         .iter()
         .filter_map(|word| match word {
             Word::Plain(word) => Some(word.clone()),
-            Word::Operator(_) => None,
+            Word::Operator(_) | Word::ToFile => None,
         })
         .collect()
 }
 
-/// Splits as a shell does, far enough: quotes, backslashes, comments, operators; redirections are
-/// dropped with their targets.
+/// Splits as a shell does, far enough: quotes, backslashes, comments, operators; of redirections only stays
+/// that standard output goes to a file.
 fn words(line: &str) -> Vec<Word> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
-    let mut redirect = false;
+    // The next word is the target of a redirection; whether of standard output.
+    let mut redirect: Option<bool> = None;
     let mut chars = line.chars().peekable();
-    let flush = |word: &mut Option<String>, redirect: &mut bool, words: &mut Vec<Word>| {
+    let flush = |word: &mut Option<String>, redirect: &mut Option<bool>, words: &mut Vec<Word>| {
         if let Some(done) = word.take() {
-            if *redirect {
-                *redirect = false;
-            } else {
-                words.push(Word::Plain(done));
+            match redirect.take() {
+                Some(true) if !is_terminal(&done) => words.push(Word::ToFile),
+                Some(_) => {}
+                None => words.push(Word::Plain(done)),
             }
         }
     };
@@ -249,22 +384,28 @@ fn words(line: &str) -> Vec<Word> {
             '#' if word.is_none() => break,
             '>' | '<' => {
                 // `2>` and `&>`: the number is part of the redirection.
-                if word
-                    .as_deref()
-                    .is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
-                {
-                    word = None;
+                let mut output = c == '>';
+                if let Some(number) = word.take_if(|word| word.parse::<u16>().is_ok()) {
+                    output &= number == "1";
                 }
                 flush(&mut word, &mut redirect, &mut words);
                 while chars.next_if(|&next| matches!(next, '>' | '|')).is_some() {}
-                if chars.next_if_eq(&'&').is_some() {
-                    while chars.next_if(|next| next.is_ascii_digit() || *next == '-').is_some() {}
+                // `2>&1`, and `>&-`, which closes it; `>& FILE` is as `&> FILE`.
+                let copied = chars.next_if_eq(&'&').is_some();
+                let number = |next: &char| next.is_ascii_digit() || *next == '-';
+                if copied && chars.peek().is_some_and(number) {
+                    while let Some(next) = chars.next_if(number) {
+                        if output && next == '-' {
+                            words.push(Word::ToFile);
+                        }
+                    }
                 } else {
-                    redirect = true;
+                    redirect = Some(output);
                 }
             }
             ';' | '|' | '&' => {
                 if c == '&' && chars.peek() == Some(&'>') {
+                    flush(&mut word, &mut redirect, &mut words);
                     continue;
                 }
                 flush(&mut word, &mut redirect, &mut words);
@@ -280,6 +421,11 @@ fn words(line: &str) -> Vec<Word> {
     }
     flush(&mut word, &mut redirect, &mut words);
     words
+}
+
+/// Whether the target of a redirection is where standard output goes anyway, as a rule.
+fn is_terminal(target: &str) -> bool {
+    matches!(target, "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" | "/dev/tty" | "/dev/stderr")
 }
 
 fn base_name(path: &str) -> &str {
@@ -522,7 +668,7 @@ mod tests {
             ("ssh db1 sudo ss -ltn", "ss", "-ltn", true, None),
             ("sh -c 'ss -ltn'", "ss", "-ltn", false, None),
             ("busybox netstat -ltn", "netstat", "-ltn", false, None),
-            ("ss -ltn > /tmp/x 2>/dev/null", "ss", "-ltn", false, None),
+            ("ss -ltn >&1 2>/dev/null", "ss", "-ltn", false, None),
             ("ss -ltn # all of them", "ss", "-ltn", false, None),
         ] {
             let call = one(line);
@@ -531,6 +677,140 @@ mod tests {
             assert_eq!(call.root, root, "{line}");
             assert_eq!(call.netns.as_deref(), netns, "{line}");
             assert_eq!(call.filter, None, "{line}");
+            assert!(!call.silent, "{line}");
+        }
+    }
+
+    #[test]
+    fn output_that_goes_to_a_file_is_not_shown() {
+        for line in [
+            "ss -ltn > x",
+            "ss -ltn >x",
+            "ss -ltn >> x 2>&1",
+            "ss -ltn 1> x",
+            "ss -ltn &> x",
+            "ss -ltn >& x",
+            "ss -ltn >| x",
+            "ss -ltn >&-",
+            "> x ss -ltn",
+            "ss -ltn | sort > x",
+            "ss -ltn | tee x > /dev/null",
+            "ssh db1 'ss -ltn > x'",
+            "sh -c 'ss -ltn > x'",
+            "sudo ss -ltn > x",
+            "netstat -ano > x",
+            "Get-NetTCPConnection > x.txt",
+            "Get-NetTCPConnection | Export-Csv x.csv",
+            "exec > x; ss -ltn",
+            "ss -ltn > x; cat x",
+            "ss -ltn > x && type x",
+        ] {
+            let call = parse(line).into_iter().find(|call| call.program != "exec").unwrap();
+            assert!(call.silent && call.filter.is_none(), "{line}: {call:?}");
+        }
+        for line in [
+            "ss -ltn 2> x",
+            "ss -ltn 2>/dev/null",
+            "ss -ltn 2>&1",
+            "ss -ltn < x",
+            "ss -ltn > /dev/stdout",
+            "ss -ltn 2>&1 | tee x",
+            "Get-NetTCPConnection 2>$null",
+        ] {
+            let call = one(line);
+            assert!(!call.silent && call.filter.is_none(), "{line}: {call:?}");
+        }
+        for (line, filter) in [
+            ("ss -lntup > x; grep 22 x", "grep"),
+            ("ss -lntup > x; head x", "head"),
+            ("ss -lntup > x && head -3 x", "head"),
+            ("ss -lntup > x || less x", "less"),
+            ("ss -lntup > x; cat x | grep 22", "grep"),
+            ("ss -lntup > x; sort x", "sort"),
+            ("ss -lntup | grep 22 > x; cat x", "grep"),
+            ("ss -lntup > x; ss -s; head x", "head"),
+            ("ss -lntup > x; echo; grep 22 x", "grep"),
+            ("netstat -ano > x & findstr 22 x", "findstr"),
+            ("Get-NetTCPConnection > x.txt; gc x.txt | sls 22", "sls"),
+            ("Get-NetTCPConnection > x.txt; gc x.txt -Tail 3", "gc"),
+        ] {
+            assert_eq!(parse(line)[0].filter.as_deref(), Some(filter), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_program_behind_a_pipe_passes_rows_on_only_with_options_that_are_known() {
+        for pipe in [
+            "cat",
+            "cat -A",
+            "cat -",
+            "column -t",
+            "sort",
+            "sort -k1,1",
+            "sort -k 4",
+            "sort -rnk2",
+            "sort -t: -k2n",
+            "sort --key=4 --reverse",
+            "sort -V",
+            "tee x",
+            "tee -a x y",
+            "tr -s ' '",
+            "expand",
+            "expand -t4",
+            "unexpand -a",
+            "xclip -sel clipboard",
+            "pbcopy",
+            "Sort-Object LocalPort",
+            "Select-Object LocalAddress,LocalPort",
+            "ft -AutoSize",
+        ] {
+            assert_eq!(one(&format!("ss -ltn | {pipe}")).filter, None, "{pipe}");
+        }
+        for pipe in [
+            "cat x",
+            "column x",
+            "column -c 20",
+            "sort x",
+            "sort -u",
+            "sort --unique -k1,1",
+            "sort -ruk1,1",
+            "sort -k1,1 --uniq",
+            "sort -o x",
+            "sort -c",
+            "sort -k1,1 x",
+            "sort -z",
+            "expand x",
+            "unexpand x",
+            "xclip -o",
+            "tr -d 5",
+            "tr a b",
+            "less",
+            "more",
+            "tee --help",
+            "Sort-Object -Unique LocalPort",
+            "Sort-Object LocalPort -Top 1",
+            "Sort-Object -Bottom 1",
+            "select -First 1",
+            "Select-Object LocalPort -Unique",
+            "select -skip 3",
+            "out-host -Paging",
+        ] {
+            assert!(one(&format!("ss -ltn | {pipe}")).filter.is_some(), "{pipe}");
+        }
+        let shell = "Get-NetTCPConnection -State Listen | ";
+        for pipe in
+            ["sort LocalPort", "sort LocalPort -Descending", "sort -Prop LocalPort", "tee x"]
+        {
+            assert_eq!(one(&format!("{shell}{pipe}")).filter, None, "{pipe}");
+        }
+        for pipe in [
+            "sort LocalPort -Unique",
+            "sort -Unique LocalPort",
+            "sort LocalPort -Top 1",
+            "sort -u",
+            "cat",
+        ] {
+            assert!(one(&format!("{shell}{pipe}")).filter.is_some(), "{pipe}");
         }
     }
 

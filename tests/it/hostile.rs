@@ -123,13 +123,76 @@ fn an_interrupted_or_shortened_table_proves_no_absence() {
         "<snip>",
         "[output truncated]",
         "(20 more lines omitted)",
+        "WARNING: output truncated after 100 lines",
+        "-- 50 lines omitted --",
+        "lost 50 rows",
+        "... 120 lines skipped ...",
+        "timed out",
+        "error: unexpected EOF",
+        "NLMSG_ERROR",
     ] {
+        let users = "users:((\"sshd\",pid=703,fd=3))";
+        let ss = format!("$ ss -lntu\n{NETIDS}tcp {}    {users}\n{end}\n$ \n", TCP.trim_end());
+        assert_ne!(code(&ss), 0, "{end}");
+        let six = format!("tcp {TCP}udp {UDP}").replace("0.0.0.0", "[::]");
+        let ss = format!("$ cat ss.txt\n{NETIDS}tcp {TCP}udp {UDP}{six}");
+        assert_eq!(code(&ss), 0);
+        assert_ne!(code(&format!("{ss}{end}\n$ \n")), 0, "{end}");
+        assert_ne!(code(&format!("{ss}\n{end}\n$ \n")), 0, "{end}");
+        let ss = format!("$ ss -lntu\n{NETIDS}tcp {TCP}\n{end}\n$ \n");
+        assert_ne!(code(&ss), 0, "{end}");
         let ss = format!("$ ss -lntu\n{NETIDS}tcp {TCP}{end}\n$ \n");
         assert_ne!(code(&ss), 0, "{end}");
         let ss = format!("$ ss -lntu\n{NETIDS}tcp {TCP}{end}\nudp {UDP}$ \n");
         assert_ne!(code(&ss), 0, "{end}");
         assert_ne!(code(&format!("$ netstat -lntup\n{NETSTAT}{end}\n$ \n")), 0, "{end}");
     }
+}
+
+#[test]
+fn text_directly_below_a_table_may_say_why_it_ends() {
+    let ss = |below: &str| format!("$ ss -lntu\n{NETIDS}tcp {TCP}udp {UDP}{below}");
+    let netstat = |below: &str| format!("$ netstat -lntup\n{NETSTAT}{below}");
+    for below in ["worker gave up\n", "worker gave up\n\nother\n"] {
+        assert_eq!(code(&ss(below)), 3, "{below}");
+        assert_eq!(code(&netstat(below)), 3, "{below}");
+    }
+    for below in [
+        "",
+        "\nAll is well.\n",
+        "```\nAll is well.\n",
+        "=== ip route ===\ndefault via 192.0.2.1 dev eth0\n",
+        "Routes:\ndefault via 192.0.2.1 dev eth0\n",
+        "\nPLAY RECAP\ndb1 : ok=1 changed=1 unreachable=0 failed=0 skipped=0\n",
+        "$ uptime\n 12:00:00 up 3 days\n",
+    ] {
+        assert_eq!(code(&ss(below)), 0, "{below}");
+        assert_eq!(code(&netstat(below)), 0, "{below}");
+    }
+    assert_eq!(code(&ss("12:00:00 up 3 days\n").replace("-lntu\n", "-lntu; uptime\n")), 0);
+}
+
+#[test]
+fn what_went_to_a_file_is_not_what_is_shown() {
+    for command in [
+        "ss -lntup > x; grep 22 x",
+        "ss -lntup > x; head x",
+        "ss -lntup > x && head -3 x",
+        "ss -lntup > x || cat x | grep 22",
+        "ss -lntu -A udp",
+        "ss -4 -6 -lntu",
+        "ss -lntu | sort --unique -k1,1",
+        "ss -lntu | column old.txt",
+    ] {
+        let table = format!("{NETIDS}tcp {TCP}udp {UDP}");
+        assert_eq!(code(&format!("$ {command}\n{table}$ \n")), 3, "{command}");
+        let place = Place::with(&[("policy.toml", BOTH)]);
+        place.write("capture.txt", &table);
+        let given = ["check", "-p", "policy.toml", "--command", command, "capture.txt"];
+        place.run(&given).expect(3);
+    }
+    let command = "netstat -lntup > x; grep 22 x";
+    assert_eq!(code(&format!("$ {command}\n{NETSTAT}$ \n")), 3);
 }
 
 #[test]

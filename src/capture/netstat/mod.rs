@@ -109,6 +109,8 @@ impl CaptureFormat for Netstat {
             heading: None,
             ignored: None,
             below: None,
+            ends: false,
+            apart: false,
             name: None,
             sctp: None,
         }
@@ -351,6 +353,10 @@ struct Reader<'a> {
     /// A run of lines behind the rows so far that are no part of any: what somebody wrote below the
     /// table, unless rows follow.
     below: Option<Range<usize>>,
+    /// That run begins directly below a row, and may say why the table ends there.
+    ends: bool,
+    /// Something stands between the table and the line at work: a blank line, a mark.
+    apart: bool,
     name: Option<Name>,
     /// The SCTP row above, with its first socket: further addresses of it may follow.
     sctp: Option<(Row, Option<usize>)>,
@@ -368,6 +374,7 @@ impl Reader<'_> {
             self.name = None;
             if let Some(row) = row::parse(self.bytes(), line.start..line.end) {
                 self.flush_ignored();
+                self.apart = false;
                 self.row(&row, line);
             } else if !self.other(line) {
                 break;
@@ -414,8 +421,17 @@ impl Reader<'_> {
     fn end_table(&mut self) {
         self.name = None;
         self.sctp = None;
-        if let Some(run) = self.below.take() {
-            self.transcript.issue(IssueKind::Ignored, run, "this is no part of netstat's output");
+        match self.below.take() {
+            Some(run) if self.ends => {
+                let message = "text directly below the table, which may say why it ends there";
+                self.spoil(Missing::ToolError);
+                self.transcript.issue(IssueKind::ToolError, run, message);
+            }
+            Some(run) => {
+                let message = "this is no part of netstat's output";
+                self.transcript.issue(IssueKind::Ignored, run, message);
+            }
+            None => {}
         }
         let Some(table) = self.table.take() else { return };
         if table.again {
@@ -911,7 +927,7 @@ impl Reader<'_> {
             self.end_table();
         }
         match self.transcript.line(line, Some(&Netstat)) {
-            Line::Blank | Line::Chatter | Line::ToolError => {}
+            Line::Blank | Line::Chatter | Line::ToolError => self.apart = true,
             Line::Prompt | Line::Netns => {
                 self.flush_ignored();
                 self.end_table();
@@ -932,6 +948,7 @@ impl Reader<'_> {
     /// Begins a table at its header.
     fn header(&mut self, columns: Columns, trimmed: &str, line: LineRange) {
         self.flush_ignored();
+        self.apart = false;
         let heading =
             self.heading.unwrap_or(Heading { without: false, section: false, internet: false });
         if heading.section {
@@ -1132,6 +1149,12 @@ impl Reader<'_> {
                         self.unread(line, UNREAD);
                     } else {
                         let place = self.content(line);
+                        if self.below.is_none() {
+                            let headed = |table: &Table| table.evidence.header;
+                            self.ends = !self.apart
+                                && self.table.as_ref().is_some_and(headed)
+                                && self.transcript.may_end(line, &Netstat);
+                        }
                         let start = self.below.as_ref().map_or(place.start, |run| run.start);
                         self.below = Some(start..place.end);
                     }

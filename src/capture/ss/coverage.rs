@@ -53,7 +53,7 @@ pub(super) struct Asked {
     pub(super) mptcp: bool,
     /// Any table of no IP sockets.
     foreign: bool,
-    /// Families; both unless `-4`, `-6` or `-f`.
+    /// Families; both unless `-4`, `-6`, `-0` or `-f`, of which the last one counts.
     families: Vec<Family>,
     /// Whether sockets in LISTEN are selected.
     listen: bool,
@@ -186,7 +186,11 @@ impl Asked {
             processes: false,
             known: if call.netns.as_deref() == Some("*") { Known::Presumed } else { known },
         };
-        let mut no_ip_family = false;
+        // Families do not add up, whatever is said of them: before iproute2 3.19 the last one is all there is,
+        // since then only the last one is asked of the kernel. `-0` and `-f unix` leave no IP family in old
+        // versions. Source: misc/ss.c, `preferred_family` in `main` and in `inet_show_netlink`.
+        let mut family = Some(Family::ALL.to_vec());
+        let mut queried = false;
         for (letter, value) in &options {
             match letter {
                 't' => asked.transports.add(Transport::Tcp),
@@ -195,18 +199,28 @@ impl Asked {
                 'd' => asked.transports.add(Transport::Dccp),
                 'S' => asked.transports.add(Transport::Sctp),
                 'M' => asked.mptcp = true,
-                'x' | '0' | 'V' | 'X' | 'I' => asked.foreign = true,
+                '0' => (asked.foreign, family) = (true, None),
+                'x' | 'V' | 'X' | 'I' => asked.foreign = true,
                 'a' | 'l' => (asked.listen, asked.unconn) = (true, true),
                 // The last of these options wins.
                 'B' => (asked.listen, asked.unconn) = (false, false),
-                '4' => asked.families.push(Family::Ipv4),
-                '6' => asked.families.push(Family::Ipv6),
-                'f' => match value.as_str() {
-                    "inet" => asked.families.push(Family::Ipv4),
-                    "inet6" => asked.families.push(Family::Ipv6),
-                    _ => no_ip_family = true,
-                },
-                'A' => asked.query(value),
+                '4' => family = Some(vec![Family::Ipv4]),
+                '6' => family = Some(vec![Family::Ipv6]),
+                'f' => {
+                    family = match value.as_str() {
+                        "inet" => Some(vec![Family::Ipv4]),
+                        "inet6" => Some(vec![Family::Ipv6]),
+                        _ => None,
+                    }
+                }
+                'A' => {
+                    // The first one takes back what letters before it chose (`saw_query`).
+                    if !queried {
+                        (asked.transports, asked.mptcp) = (Transports::default(), false);
+                    }
+                    queried = true;
+                    asked.query(value);
+                }
                 'H' => asked.headerless = true,
                 'p' | 'T' | 'Z' | 'z' => asked.processes = true,
                 // Kills what it prints, prints what ends, writes another format, reads a filter.
@@ -214,9 +228,7 @@ impl Asked {
                 _ => {}
             }
         }
-        if asked.families.is_empty() {
-            asked.families = if no_ip_family { Vec::new() } else { Family::ALL.to_vec() };
-        }
+        asked.families = family.unwrap_or_default();
         if asked.transports.is_empty() && !asked.mptcp && !asked.foreign {
             // `-A 'tcp,!tcp'` takes away what it asked for: what is left is not known to be everything.
             asked.filtered |= options.iter().any(|(letter, _)| *letter == 'A');

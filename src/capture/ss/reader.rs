@@ -62,6 +62,8 @@ struct Unknown {
     /// The first of them that resembles a row.
     row: Option<Range<usize>>,
     count: usize,
+    /// They begin directly below a table, and may say why it ends there.
+    ends: bool,
 }
 
 /// Reads the tables of one transcript.
@@ -79,6 +81,8 @@ pub(super) struct Reader<'t, 'a> {
     /// What follows is the output of another command.
     foreign: bool,
     unknown: Option<Unknown>,
+    /// Something stands between the table and the line at work: a blank line, a mark.
+    apart: bool,
     /// A row outside of tables could not be read: the next table is spoiled.
     spoiled: Option<Missing>,
     /// Up to here a row may be part of a unix path.
@@ -120,6 +124,7 @@ impl<'t, 'a> Reader<'t, 'a> {
             section,
             foreign: false,
             unknown: None,
+            apart: false,
             spoiled: None,
             unix_guard: 0,
             netns,
@@ -189,6 +194,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         }
         self.signs = signs;
         self.kinds.1 |= at > start;
+        self.apart &= at == start;
         self.transcript.set_position(at);
         at > start
     }
@@ -199,9 +205,11 @@ impl<'t, 'a> Reader<'t, 'a> {
     fn line(&mut self, line: LineRange) -> bool {
         let text = self.content(line);
         if text.trim().is_empty() {
+            self.apart = true;
             self.transcript.set_position(line.next);
             return true;
         }
+        let apart = std::mem::take(&mut self.apart);
         if let Some((columns, next)) = self.header(line) {
             self.flush_unknown(false);
             self.begin_table(Some(columns), next);
@@ -217,9 +225,11 @@ impl<'t, 'a> Reader<'t, 'a> {
         }
         let columns = self.table.as_ref().and_then(|table| table.columns);
         match row::parse(text, columns) {
-            Shape::Not => self.other(line),
+            Shape::Not => self.other(line, apart),
             // The words of a table's row end too early: a row only if they begin as one.
-            Shape::Columns if !row::starts(text, columns) && line.terminated => self.other(line),
+            Shape::Columns if !row::starts(text, columns) && line.terminated => {
+                self.other(line, apart)
+            }
             shape => {
                 self.row(line, shape);
                 true
@@ -259,7 +269,7 @@ impl<'t, 'a> Reader<'t, 'a> {
     }
 
     /// A line that is no header and no row.
-    fn other(&mut self, line: LineRange) -> bool {
+    fn other(&mut self, line: LineRange, apart: bool) -> bool {
         let text = self.content(line);
         let ours = self.table.is_some() && !self.foreign;
         if line.start < self.unix_guard
@@ -276,6 +286,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         } else if ours
             && text.starts_with([' ', '\t', '\u{A0}'])
             && !row::resembles(text)
+            && !self.transcript.breaks(line)
             && self.unknown.is_none()
         {
             // `-i`, `-m`, packet rings, BPF: they belong to the row above.
@@ -286,8 +297,7 @@ impl<'t, 'a> Reader<'t, 'a> {
             return true;
         }
         match self.transcript.line(line, Some(&Ss)) {
-            Line::Blank | Line::Chatter => {}
-            Line::ToolError => {}
+            Line::Blank | Line::Chatter | Line::ToolError => self.apart = true,
             Line::Prompt => {
                 self.end_table();
                 self.end_section();
@@ -308,13 +318,13 @@ impl<'t, 'a> Reader<'t, 'a> {
                 self.end_section();
                 self.foreign = true;
             }
-            Line::Unknown => self.unknown_line(line),
+            Line::Unknown => self.unknown_line(line, apart),
         }
         self.transcript.set_position(line.next);
         true
     }
 
-    fn unknown_line(&mut self, line: LineRange) {
+    fn unknown_line(&mut self, line: LineRange, apart: bool) {
         let text = self.content(line);
         let tail = row::is_unix_tail(text);
         let resembles = match self.foreign {
@@ -337,7 +347,12 @@ impl<'t, 'a> Reader<'t, 'a> {
                 unknown.row = unknown.row.take().or(row);
                 unknown.count += 1;
             }
-            None => self.unknown = Some(Unknown { at: line.start..line.end, row, count: 1 }),
+            None => {
+                // Without a header nothing is proven by its end.
+                let headed = self.table.as_ref().is_some_and(|table| table.columns.is_some());
+                let ends = headed && !self.foreign && !apart && self.transcript.may_end(line, &Ss);
+                self.unknown = Some(Unknown { at: line.start..line.end, row, count: 1, ends });
+            }
         }
     }
 
@@ -361,6 +376,14 @@ impl<'t, 'a> Reader<'t, 'a> {
                     "this is not a row that can be read",
                 );
                 self.spoil(Missing::RowUnread);
+            }
+            None if ours && unknown.ends => {
+                self.transcript.issue(
+                    IssueKind::ToolError,
+                    unknown.at,
+                    "text directly below the table, which may say why it ends there",
+                );
+                self.spoil(Missing::ToolError);
             }
             None => {
                 let message = match unknown.count {
@@ -635,8 +658,10 @@ impl<'t, 'a> Reader<'t, 'a> {
             }
             let next = self.transcript.line_at(last.next);
             let text = self.content(next);
-            let wrapped =
-                self.table.as_ref().is_some_and(|table| table.wrapped) && self.is_full(last);
+            let wrapped = self.table.as_ref().is_some_and(|table| table.wrapped)
+                && self.is_full(last)
+                && !self.content(last).trim_end().ends_with("))")
+                && !self.transcript.breaks(next);
             let ours = text.trim_start().starts_with(users::OPEN)
                 || row::is_extra(text)
                 || (wrapped && !self.begins(next));
@@ -777,11 +802,14 @@ impl<'t, 'a> Reader<'t, 'a> {
             let whole = logical.text().trim_end().ends_with([')', '*']);
             let rest = self.text.as_bytes().get(next.start..).unwrap_or_default();
             let cut = is_cut(logical.text(), text) && !(whole && fast::stands_alone(rest));
+            // Of users that are closed nothing is left, and no text behind the peer holds an address.
+            let ended = logical.text().trim_end().ends_with("))") || row::holds_endpoint(text);
             let wrapped = !trimmed.is_empty()
+                && !ended
                 && (known || cut)
                 && self.content(logical.last).chars().count() == self.width().0
                 && !self.begins(next);
-            if !named && !wrapped {
+            if (!named && !wrapped) || self.transcript.breaks(next) {
                 break;
             }
             let mut longer = logical.clone();
@@ -999,14 +1027,19 @@ fn commit(
     builder.socket(socket);
 }
 
-/// Whether a line break stands inside a text behind the peer.
+/// Whether a line break stands inside a text behind the peer: the last word of a line and the first of the
+/// next are one, and nothing but such texts follows.
 fn is_cut(line: &str, next: &str) -> bool {
     let last = line.rsplit(row::is_blank).next().unwrap_or_default();
-    let first = next.split(row::is_blank).next().unwrap_or_default();
+    let mut words = next.split(row::is_blank);
+    let first = words.next().unwrap_or_default();
+    if first.is_empty() || last.is_empty() {
+        return false;
+    }
     let glued = format!("{last}{first}");
-    !first.is_empty()
-        && !last.is_empty()
-        && (glued.starts_with(users::OPEN) || row::is_extra(&glued))
+    // Users that are open already were joined before.
+    let users = glued.starts_with(users::OPEN) && last.len() < users::OPEN.len();
+    users || (row::is_extra(&glued) && words.all(|word| word.is_empty() || row::is_extra(word)))
 }
 
 /// Whether a row has the columns of the header.

@@ -597,13 +597,18 @@ pub(super) fn resembles(text: &str) -> bool {
         _ => false,
     };
     begun
-        || text.ends_with(":*")
         || text == "*"
         || text.contains("users:((")
-        || words(text, 0).take(200).any(|(_, word)| {
-            state(word).is_some()
-                || endpoint(word, 0).is_some_and(|endpoint| endpoint.host != Host::Name)
-        })
+        || holds_endpoint(text)
+        || words(text, 0).take(200).any(|(_, word)| state(word).is_some())
+}
+
+/// Whether a line holds an address with a port, or the end of one.
+pub(super) fn holds_endpoint(text: &str) -> bool {
+    text.trim_end().ends_with(":*")
+        || words(text, 0)
+            .take(200)
+            .any(|(_, word)| endpoint(word, 0).is_some_and(|endpoint| endpoint.host != Host::Name))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::reader::Reader;
-use crate::capture::{Capture, IssueKind, Options, Transcript, read};
+use crate::capture::{Capture, IssueKind, Options, Severity, Transcript, read};
 use crate::snapshot::{Address, Cell, Device, Family, Owner, Snapshot, Socket, Transport};
 use crate::source::SourceFile;
 
@@ -495,7 +495,9 @@ fn what_cannot_be_read_spoils() {
         ),
         (format!("{HEAD}{row}tcp LISTEN 0 128\n"), vec![RowUnread], "row-unread"),
         (format!("{HEAD}what is this\n{row}"), vec![RowUnread], "row-unread"),
-        (format!("{HEAD}{row}what is this\n"), vec![Ignored], "presumed"),
+        (format!("{HEAD}{row}what is this\n"), vec![IssueKind::ToolError], "tool-error"),
+        (format!("{HEAD}{row}\nwhat is this\n"), vec![Ignored], "presumed"),
+        (format!("{HEAD}{row}-- what is this\n"), vec![Ignored], "presumed"),
         (format!("what is this\nand this\n{HEAD}{row}"), vec![Ignored], "presumed"),
         (format!("0.0.0.0:80 0.0.0.0:*\n{HEAD}{row}"), vec![RowUnread], "row-unread"),
         (format!("{HEAD}{row}tcp LISTEN 0 100 127"), vec![CutOff], "cut-off"),
@@ -539,6 +541,10 @@ fn coverage_by_command() {
         "{all} sctp4:proven sctp6:proven dccp4:proven dccp6:proven raw4:proven raw6:proven"
     );
     let absent = |reason: &str| format!("tcp4:{reason} tcp6:{reason} udp4:{reason} udp6:{reason}");
+    let v4 = "tcp4:proven tcp6:family-not-shown udp4:proven udp6:family-not-shown".to_owned();
+    let v6 = "tcp4:family-not-shown tcp6:proven udp4:family-not-shown udp6:proven".to_owned();
+    let udp =
+        "tcp4:transport-not-shown tcp6:transport-not-shown udp4:proven udp6:proven".to_owned();
     for (command, expected) in [
         ("ss -lntu", all.to_owned()),
         ("sudo ss -tulpen", all.to_owned()),
@@ -550,15 +556,21 @@ fn coverage_by_command() {
         ("ss -l", everything.clone()),
         ("ss -an", everything.clone()),
         ("ss -A inet -l", everything.clone()),
-        (
-            "ss -lntu4",
-            "tcp4:proven tcp6:family-not-shown udp4:proven udp6:family-not-shown".to_owned(),
-        ),
-        (
-            "ss -lntu -f inet6",
-            "tcp4:family-not-shown tcp6:proven udp4:family-not-shown udp6:proven".to_owned(),
-        ),
-        ("ss -lntu46", all.to_owned()),
+        ("ss -lntu4", v4.clone()),
+        ("ss -lntu -f inet6", v6.clone()),
+        // The last family counts; `-A` takes back the letters before its first use.
+        ("ss -lntu46", v6.clone()),
+        ("ss -64 -lntu", v4.clone()),
+        ("ss -4 -6 -lntu", v6.clone()),
+        ("ss -f inet -f inet6 -lntu", v6.clone()),
+        ("ss -f inet6 -lntu -4", v4.clone()),
+        ("ss -4 -lntu --family unix", absent("family-not-shown")),
+        ("ss -lntu -0", absent("family-not-shown")),
+        ("ss -lntu -A tcp,udp", all.to_owned()),
+        ("ss -tM -A udp -u -ln", udp.clone()),
+        ("ss -lntu -A udp", udp.clone()),
+        ("ss -A udp -ltn", all.to_owned()),
+        ("ss -A udp -ln -A tcp", all.to_owned()),
         ("ss -tun", absent("listeners-not-shown")),
         ("ss -tun state established", absent("listeners-not-shown")),
         ("ss -lntu | grep 22", absent("filtered")),
@@ -774,6 +786,38 @@ fn mutated() -> impl Strategy<Value = String> {
     })
 }
 
+/// What stands below a table that is not whole, and pieces of rows.
+const FOREIGN_LINES: &[&str] = &[
+    "^C",
+    "Terminated",
+    "Killed",
+    "  Killed",
+    "--More--",
+    "(END)",
+    "lines 1-3",
+    "Connection to db1 closed by remote host.",
+    "packet_write_wait: Connection to 192.0.2.7 port 22: Broken pipe",
+    "Cannot open netlink socket: Permission denied",
+    "TCPDIAG answers: No such file or directory",
+    "WARNING: output truncated after 100 lines",
+    "-- 50 lines omitted --",
+    "lost 50 rows",
+    "... 120 lines skipped ...",
+    "timed out",
+    "error: unexpected EOF",
+    "NLMSG_ERROR",
+    "anything else",
+    "x",
+    "0.0.0.0:2375 0.0.0.0:*",
+    ":2375 0.0.0.0:*",
+    "*:2375 *:*",
+    "LISTEN 0 128 0.0.0.0:2375 0.0.0.0:*",
+    "0 128 0.0.0.0:2375 0.0.0.0:*",
+    "tcp LISTEN 0 128 0.0.0.0:2375",
+    "tcp LISTEN 0 128 0.0.0.0:2375 0.0.0.0:*",
+    "tcp 0 0 0.0.0.0:2375 0.0.0.0:* LISTEN 7/d",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -795,6 +839,38 @@ proptest! {
                 prop_assert!(text.get(range).is_some());
             }
         }
+    }
+
+    /// A line below or between the rows of a table is read as a socket, or told, wherever it stands: none is
+    /// taken for the end of the row above.
+    #[test]
+    fn no_line_is_swallowed_by_the_row_above(
+        rows in prop::collection::vec((0..5_usize, 0..4_usize, 1..4000_u16), 1..5),
+        at in 0..5_usize,
+        line in prop::sample::select(FOREIGN_LINES),
+    ) {
+        let rows: Vec<String> = rows.into_iter().map(|(host, extra, port)| {
+            let (host, peer) = [("0.0.0.0", "0.0.0.0"), ("[::]", "[::]"), ("*", "*"),
+                ("127.0.0.53%lo", "0.0.0.0"), ("192.168.100.200", "0.0.0.0")][host];
+            let extra = ["", " users:((\"sshd\",pid=703,fd=3))",
+                " users:((\"a b\",pid=7,fd=3),(\"c\",pid=8,fd=9))",
+                " users:((\"x\",pid=7,fd=3)) ino:7 sk:8 cgroup:/a.slice <->"][extra];
+            format!("tcp LISTEN 0 128 {host}:{port} {peer}:*{extra}\n")
+        }).collect();
+        let at = at.min(rows.len() - 1);
+        let text = |line: &str| {
+            let (above, below) = rows.split_at(at + 1);
+            format!("$ ss -lntupe\n{HEAD}{}{line}{}", above.concat(), below.concat())
+        };
+        let (whole, with) = (capture(&text("")), capture(&text(&format!("{line}\n"))));
+        let sockets = |capture: &Capture| capture.snapshot.sockets().len();
+        let told = |capture: &Capture| {
+            let issue = capture.issues.iter().any(|issue| issue.kind.severity(false) > Severity::Note);
+            issue && !coverage(capture).contains("proven")
+        };
+        prop_assert_eq!(sockets(&whole), rows.len());
+        prop_assert!(!told(&whole));
+        prop_assert!(sockets(&with) > rows.len() || told(&with), "{}", text(line));
     }
 
     /// Taking lines away makes facts unknown; it never turns them into their opposite.

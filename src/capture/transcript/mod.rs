@@ -100,6 +100,8 @@ pub struct Transcript {
     typed: Vec<(Invocation, Known)>,
     /// How many tables were read since it was typed.
     typed_tables: usize,
+    /// How many sockets there were when it was typed.
+    sockets_before: usize,
     netns: Option<Text>,
     /// The file of `==> NAME <==`.
     file: Option<String>,
@@ -119,7 +121,7 @@ impl Transcript {
     #[must_use]
     pub fn new(source: Arc<SourceFile>, command: Option<&str>) -> Self {
         let prefix = common_prefix(source.text()).to_owned();
-        let given = command.and_then(|line| command::parse(line).into_iter().next());
+        let given = command.and_then(given);
         let mut builder = Builder::new(Arc::clone(&source));
         if let Some(host) = host_of_prefix(&prefix) {
             builder.snapshot_mut().host.name = Some(host.to_owned());
@@ -135,6 +137,7 @@ impl Transcript {
             given,
             typed: Vec::new(),
             typed_tables: 0,
+            sockets_before: 0,
             netns: None,
             file: None,
             covered: BTreeMap::new(),
@@ -276,7 +279,7 @@ impl Transcript {
     /// them filters, it is not known which one printed the table, so the filtering one is taken.
     #[must_use]
     pub fn command(&self, format: &dyn CaptureFormat) -> Option<(&Invocation, Known)> {
-        let ours = |call: &Invocation| format.claims(call);
+        let ours = |call: &Invocation| !call.silent && format.claims(call);
         let typed: Vec<&(Invocation, Known)> =
             self.typed.iter().filter(|(call, _)| ours(call)).collect();
         let filtered = typed.iter().find(|(call, _)| call.filter.is_some()).copied();
@@ -291,7 +294,7 @@ impl Transcript {
     /// last prompt, else the one given with `--command`.
     #[must_use]
     pub fn commands(&self, format: &dyn CaptureFormat) -> Vec<(&Invocation, Known)> {
-        let ours = |call: &&Invocation| format.claims(call);
+        let ours = |call: &&Invocation| !call.silent && format.claims(call);
         let typed = self.typed.iter().map(|(call, known)| (call, *known));
         let typed: Vec<_> = typed.filter(|(call, _)| ours(call)).collect();
         match typed.is_empty() {
@@ -304,6 +307,18 @@ impl Transcript {
     #[must_use]
     pub fn typed(&self) -> bool {
         !self.typed.is_empty()
+    }
+
+    /// Whether a line that nothing explains, directly below a table of `format`, may say why it ends there.
+    /// A heading and other marks begin something else, and so do the other calls of a line that was typed.
+    #[must_use]
+    pub fn may_end(&self, range: LineRange, format: &dyn CaptureFormat) -> bool {
+        let text = self.content(range).trim();
+        let claimed = |(call, _): &&(Invocation, Known)| format.claims(call);
+        let ours = self.typed.iter().filter(claimed).count();
+        text.starts_with(char::is_alphanumeric)
+            && !text.ends_with([':', '=', '#', '-', '*'])
+            && (ours == 0 || ours == self.typed.len())
     }
 
     /// What stands before every line: `node7: `, `> `, or nothing.
@@ -323,6 +338,14 @@ impl Transcript {
             || netns_marker(trimmed).is_some()
             || file_marker(trimmed).is_some()
             || prompt(line).is_some()
+    }
+
+    /// Whether a line says that something could not be read, or is not all here: it is part of no row, wherever
+    /// it stands. Changes nothing; [`Transcript::line`] tells of it.
+    #[must_use]
+    pub fn breaks(&self, range: LineRange) -> bool {
+        let trimmed = self.content(range).trim();
+        is_tool_error(trimmed) || is_break(trimmed)
     }
 
     /// The host that a line announces, alone or with the two lines behind it.
@@ -393,6 +416,7 @@ impl Transcript {
 
     /// What was read so far, if anything; the transcript goes on with the next host.
     pub fn take(&mut self) -> Option<Capture> {
+        self.sockets_before = 0;
         // Behind the last host there is nothing to be built.
         let mut fresh = match self.at_end() {
             true => Builder::default(),
@@ -508,7 +532,9 @@ impl Transcript {
             );
             return Some(Line::OtherOutput);
         }
-        if is_break(trimmed) && (self.typed.is_empty() || self.typed_ours()) {
+        // Of a table that is shown it tells, whatever was typed: `cat FILE`.
+        let shown = self.builder.snapshot().sockets().len() > self.sockets_before;
+        if is_break(trimmed) && (self.typed.is_empty() || self.typed_ours() || shown) {
             self.issue(
                 IssueKind::ToolError,
                 range.start..range.end,
@@ -550,6 +576,7 @@ impl Transcript {
             );
         }
         self.typed_tables = 0;
+        self.sockets_before = self.builder.snapshot().sockets().len();
         self.typed = lines::calls(&typed)
             .into_iter()
             .map(|call| (Invocation { root: call.root || root, ..call }, Known::Proven))
@@ -601,6 +628,14 @@ impl Transcript {
         self.next_announced = banner;
         Line::OtherHost
     }
+}
+
+/// The call that `--command` names. Where it wrote a file, that file is what is read now, unless another call
+/// of the line shows something.
+fn given(line: &str) -> Option<Invocation> {
+    let mut calls = command::parse(line).into_iter();
+    let first = calls.next()?;
+    Some(Invocation { silent: first.silent && calls.next().is_some(), ..first })
 }
 
 /// Coverage of `transports` times `families` with the same cell.

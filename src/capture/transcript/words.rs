@@ -143,7 +143,6 @@ pub(super) fn is_break(line: &str) -> bool {
         "(core dumped)",
         "closed by remote host.",
     ];
-    let text = line.trim_matches(['[', ']', '(', ')', '<', '>', '.', ' ']);
     let paged = line
         .strip_prefix("lines ")
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
@@ -152,10 +151,21 @@ pub(super) fn is_break(line: &str) -> bool {
         || ENDS.iter().any(|end| line.ends_with(end))
         || paged
         || line.len() > 2 && line.bytes().all(|byte| byte == b'.')
-        || line.len() < 80
-            && ["truncated", "omitted", "more lines", "snipped"]
-                .iter()
-                .any(|word| text.ends_with(word))
+        || line.len() < 100 && tells_of_loss(&line.to_lowercase())
+}
+
+/// Whether a line, in lower case, says that lines are missing, or that whoever wrote them gave up. Counters
+/// of `netstat -s` speak of lost packets and entries that timed out.
+fn tells_of_loss(line: &str) -> bool {
+    const ALWAYS: &[&str] =
+        &["truncated", "truncating", "omitted", "snipped", "unexpected eof", "nlmsg_error"];
+    const LOST: &[&str] = &["skipped", "lost", "dropped", "missing", "hidden", "not shown", "more"];
+    let word = |word: &str| line.split(|c: char| !c.is_alphabetic()).any(|found| found == word);
+    let lines = ["line", "lines", "row", "rows"].into_iter().any(word);
+    ALWAYS.iter().any(|sign| line.contains(sign))
+        || (lines && LOST.iter().any(|sign| line.contains(sign)))
+        || line.starts_with("timed out")
+        || line.ends_with(": timed out")
 }
 
 /// Text around tables that carries no row.
@@ -210,7 +220,7 @@ pub(super) fn bare_command(line: &str) -> Option<Invocation> {
     }
     let mut calls = command::parse(line).into_iter();
     calls.find_map(|call| {
-        let format = FORMATS.iter().find(|format| format.claims(&call))?;
+        let format = FORMATS.iter().find(|format| !call.silent && format.claims(&call))?;
         format.echoes(&call).then_some(call)
     })
 }
