@@ -89,13 +89,15 @@ pub enum Missing {
     Declared,
     /// A network namespace could not be entered.
     NamespaceNotEntered,
+    /// The evidence is of a container or another network namespace, and not of the host's own.
+    HostNamespace,
     /// Every visible process was looked at, and none holds the socket.
     OwnerNotFound,
 }
 
 impl Missing {
     /// Every kind, in order.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::TransportNotShown,
         Self::FamilyNotShown,
         Self::ListenersNotShown,
@@ -134,6 +136,7 @@ impl Missing {
         Self::SeenFromOutside,
         Self::Declared,
         Self::NamespaceNotEntered,
+        Self::HostNamespace,
         Self::OwnerNotFound,
     ];
 
@@ -348,6 +351,12 @@ impl Missing {
                 "namespace-not-entered",
                 "a network namespace of the host could not be read",
                 "run as root: `sudo socklint snapshot --netns all`",
+            ),
+            Self::HostNamespace => (
+                "host-namespace",
+                "the evidence is of a container or a network namespace, and not of the host's own sockets",
+                "capture on the host itself too: `sudo ss -lntup`; a container that is judged as a host of \
+                 its own is named so: `--host CONTAINER`",
             ),
             Self::OwnerNotFound => (
                 "owner-not-found",

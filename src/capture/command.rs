@@ -550,11 +550,13 @@ impl Wrapped {
                 self.places.push(before(rest, behind));
                 behind
             }
-            "docker" | "podman" | "nerdctl" | "lxc"
-                if after.first().is_some_and(|word| word == "exec") =>
+            "docker" | "podman" | "nerdctl" | "lxc" | "incus" | "pct" | "crictl"
+            | "docker-compose"
+                if is_exec(after) =>
             {
+                let exec = after.iter().position(|word| word == "exec").unwrap_or_default();
                 let behind = skip_options(
-                    after.get(1..).unwrap_or_default(),
+                    after.get(exec + 1..).unwrap_or_default(),
                     &["-u", "--user", "-e", "--env", "-w", "--workdir"],
                 );
                 self.netns = behind.first().cloned();
@@ -608,6 +610,16 @@ impl Wrapped {
             }
             _ => return None,
         })
+    }
+}
+
+/// Whether these words run a command in a container: `exec ...` or `compose exec ...`.
+fn is_exec(words: &[String]) -> bool {
+    let mut words = words.iter().map(String::as_str);
+    match words.next() {
+        Some("exec") => true,
+        Some("compose") => words.next() == Some("exec"),
+        _ => false,
     }
 }
 

@@ -48,7 +48,7 @@ pub use transcript::{Known, Line, LineRange, Prompt, Transcript};
 
 use self::command::Invocation;
 use self::lines::Sign;
-use crate::snapshot::{Coverage, Snapshot};
+use crate::snapshot::{Coverage, Inside, Snapshot, Vantage};
 use crate::source::{SourceFile, SourceId, Span};
 use crate::truth::Missing;
 
@@ -238,7 +238,10 @@ impl Capture {
     pub fn new(mut snapshot: Snapshot, issues: Vec<CaptureIssue>, detection: String) -> Self {
         let lost = issues.iter().filter_map(|issue| issue.kind.spoils());
         for reason in lost.chain(snapshot.origin.vantage.hides()) {
-            snapshot.coverage = snapshot.coverage.spoiled(reason);
+            spoil(&mut snapshot, reason);
+        }
+        if snapshot.origin.inside.is_some() {
+            snapshot.coverage = snapshot.coverage.spoiled(Missing::HostNamespace);
         }
         Self { snapshot, issues, detection }
     }
@@ -301,10 +304,10 @@ pub fn read(source: Arc<SourceFile>, options: &Options) -> Vec<Capture> {
         return captures;
     }
     if let Some(last) = captures.last_mut().filter(|_| may_be_cut(source.text())) {
-        last.snapshot.coverage = last.snapshot.coverage.spoiled(Missing::CutOff);
+        spoil(&mut last.snapshot, Missing::CutOff);
     }
     for capture in &mut captures {
-        apply(&mut capture.snapshot, options);
+        apply(capture, options);
     }
     captures
 }
@@ -320,7 +323,7 @@ fn read_document(source: &Arc<SourceFile>, options: &Options) -> Option<Vec<Capt
     let read = FORMATS.iter().filter(asked).find_map(|format| format.document(&document));
     let mut captures = read.or_else(|| document.unclaimed().map(|capture| vec![capture]))?;
     for capture in &mut captures {
-        apply(&mut capture.snapshot, options);
+        apply(capture, options);
     }
     Some(captures)
 }
@@ -332,10 +335,56 @@ fn may_be_cut(text: &str) -> bool {
     !last.is_empty() && transcript::prompt(last).is_none_or(|prompt| !prompt.command.is_empty())
 }
 
+/// Nothing that a snapshot covers counts any more.
+fn spoil(snapshot: &mut Snapshot, reason: Missing) {
+    snapshot.coverage = snapshot.coverage.spoiled(reason);
+    if let Some(inside) = &mut snapshot.origin.inside {
+        inside.coverage = inside.coverage.spoiled(reason);
+    }
+}
+
+/// Whether two names are of one host: the same, or one with its domain.
+pub(crate) fn same_host(one: &str, other: &str) -> bool {
+    let starts = |long: &str, short: &str| {
+        long.get(..short.len()).is_some_and(|head| head.eq_ignore_ascii_case(short))
+            && matches!(long.as_bytes().get(short.len()), None | Some(b'.'))
+    };
+    starts(one, other) || starts(other, one)
+}
+
+/// The issue that evidence is given as that of one host and its text names another. `localhost`, addresses and the
+/// ids of containers name no host; what a scan calls a host is what name servers call it.
+pub(crate) fn other_host(given: &str, snapshot: &Snapshot, said: &str) -> Option<CaptureIssue> {
+    let hex = said.len() >= 12 && said.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let no_name = hex
+        || said.split('.').next().is_some_and(|name| name.eq_ignore_ascii_case("localhost"))
+        || said.parse::<std::net::IpAddr>().is_ok();
+    if no_name || snapshot.origin.vantage == Vantage::External || same_host(given, said) {
+        return None;
+    }
+    let message = format!("the host is given as `{given}`, and the text says that it is `{said}`");
+    let at = (!snapshot.sources.files().is_empty()).then(Span::default);
+    Some(CaptureIssue { kind: IssueKind::Misnamed, at, message })
+}
+
+/// Evidence from inside a container that is judged as a host of its own is of all of that host.
+pub(crate) fn settle(snapshot: &mut Snapshot) {
+    let named = |inside: &mut Inside| {
+        snapshot.host.name.as_deref().is_some_and(|name| same_host(name, &inside.name))
+    };
+    if let Some(inside) = snapshot.origin.inside.take_if(named) {
+        snapshot.coverage = inside.coverage;
+    }
+}
+
 /// Puts what the user says over what the evidence says.
-pub(crate) fn apply(snapshot: &mut Snapshot, options: &Options) {
+pub(crate) fn apply(capture: &mut Capture, options: &Options) {
+    let snapshot = &mut capture.snapshot;
     if let Some(host) = &options.host {
-        snapshot.host.name = Some(host.clone());
+        let said = snapshot.host.name.replace(host.clone());
+        let other = said.and_then(|said| other_host(host, snapshot, &said));
+        capture.issues.extend(other);
+        settle(snapshot);
     }
     for (key, value) in &options.labels {
         snapshot.host.labels.insert(key.clone(), value.clone());
@@ -426,10 +475,11 @@ fn refuse(
     snapshot.origin.path = source.name().to_owned();
     snapshot.coverage = Coverage::default();
     let id = snapshot.sources.add(source);
-    apply(&mut snapshot, options);
     let at = at.map(|range| Span::new(id, range));
     let issues = vec![CaptureIssue { kind, at, message }];
-    Capture::new(snapshot, issues, "no known format".to_owned())
+    let mut capture = Capture::new(snapshot, issues, "no known format".to_owned());
+    apply(&mut capture, options);
+    capture
 }
 
 /// A text without any table of a known format: says what it is instead, where that can be told.

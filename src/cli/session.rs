@@ -8,7 +8,7 @@ use super::args::{AuditArgs, Evidence, FailOn, Unknown};
 use super::error::{CliError, CliErrorKind};
 use super::input::{self, Found, Jobs, Source};
 use super::output::Screen;
-use crate::audit::{Summary, Threshold, audit, waive};
+use crate::audit::{Summary, Threshold, Verdict, audit, waive};
 use crate::capture::{Capture, Severity as IssueSeverity};
 use crate::policy::{Globs, Loaded, Policy, PolicyError, Rule, Severity, suggestion};
 use crate::report::{HostReport, ReportFormat, Run, policy_error};
@@ -116,6 +116,11 @@ impl<'a> Session<'a> {
             |error| errors.push(error),
         );
         tally.summary.broken += errors.len() as u64;
+        let mut found = found;
+        let vacuous = tally.summary.is_vacuous();
+        if let Some(note) = tally.unjudged().filter(|_| !vacuous) {
+            found.note(note);
+        }
         let warned = tally.warned(&self.warnings) || !found.passed_over.is_empty();
         if self.args.strict && warned {
             errors.push(CliError::new(
@@ -172,6 +177,9 @@ impl Judged {
     }
 }
 
+/// How many hosts that no rule is for are named.
+const NAMED: usize = 5;
+
 /// Keeps count of hosts.
 struct Tally<'a> {
     run: &'a Run<'a>,
@@ -179,13 +187,23 @@ struct Tally<'a> {
     matched: Vec<bool>,
     waivers: Vec<bool>,
     capture_warnings: bool,
+    /// Names of the first hosts that no rule is for, and how many there are.
+    unjudged: (Vec<String>, u64),
 }
 
 impl<'a> Tally<'a> {
     fn new(run: &'a Run<'a>) -> Self {
         let matched = vec![false; run.policy.rules.len()];
         let waivers = vec![false; run.policy.waivers.len()];
-        Self { run, summary: Summary::default(), matched, waivers, capture_warnings: false }
+        let unjudged = (Vec::new(), 0);
+        Self {
+            run,
+            summary: Summary::default(),
+            matched,
+            waivers,
+            capture_warnings: false,
+            unjudged,
+        }
     }
 
     fn add(&mut self, judged: &Judged) {
@@ -205,8 +223,34 @@ impl<'a> Tally<'a> {
         for (seen, result) in self.matched.iter_mut().zip(results) {
             *seen |= result.matched + result.possible > 0;
         }
+        if !results.is_empty()
+            && results.iter().all(|result| result.verdict == Verdict::NotApplicable)
+        {
+            let (names, count) = &mut self.unjudged;
+            *count += 1;
+            if names.len() < NAMED {
+                let name = report.snapshot.host.name.as_deref();
+                names.push(name.unwrap_or(&report.snapshot.origin.path).to_owned());
+            }
+        }
         let listeners = report.snapshot.sockets().len();
         self.summary.add(results, self.run.policy, listeners, self.run.threshold);
+    }
+
+    /// What is to be said of hosts that no rule is for: a name that was misspelt must not pass in silence.
+    fn unjudged(&self) -> Option<String> {
+        let (names, count) = &self.unjudged;
+        let more = match count.checked_sub(names.len() as u64)? {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let hosts = if *count == 1 { "host" } else { "hosts" };
+        (*count > 0).then(|| {
+            format!(
+                "no rule of the policy is for {count} {hosts}, not judged: {}{more}",
+                names.join(", ")
+            )
+        })
     }
 
     /// Whether a rule of the user's own files matched nothing: of a built-in policy that is the rule.

@@ -90,6 +90,12 @@ impl Gather {
         Self { named: true, ..Self::default() }
     }
 
+    /// Whether the files were named one by one.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+
     /// Members of the folder of a sosreport, whatever its name is.
     #[must_use]
     pub fn sosreport(prefix: &str, top: Option<String>) -> Self {

@@ -305,6 +305,13 @@ pub fn host_of_file(path: &str) -> &str {
     }
 }
 
+/// Whether a folder is called after its host, as `hosts/NAME` and `nodes/NAME` are.
+#[must_use]
+pub fn names_host(path: &str) -> bool {
+    let above = path.rsplit(['/', ':']).nth(1);
+    above.is_some_and(|above| matches!(above, "hosts" | "nodes"))
+}
+
 /// The name of the host of a folder, and when the folder was made: of `sosreport-db1-2024-03-07-abcdefg`
 /// `db1`, of any other its last part; `None` for a folder without a name.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::assemble::{Part, assemble, is_void};
 use super::context::Facts;
-use super::layout::Role;
+use super::layout::{Role, names_host};
 use super::record::{record, wrapped};
 use super::{Evidence, Raw};
 use crate::capture::{self, Capture, CaptureIssue, IssueKind, Options};
@@ -31,10 +31,17 @@ pub fn read(mut evidence: Evidence, options: &Options) -> Vec<Capture> {
     let mut captures = capture::read(source, options);
     if let [capture] = captures.as_mut_slice() {
         let snapshot = &mut capture.snapshot;
+        if let (Some(host), Some(said)) = (&evidence.host, &snapshot.host.name)
+            && options.host.is_none()
+            && names_host(&evidence.path)
+        {
+            capture.issues.extend(capture::other_host(host, snapshot, said));
+        }
         snapshot.host.name = snapshot.host.name.take().or(evidence.host);
         if snapshot.origin.path.is_empty() {
             snapshot.origin.path = evidence.path;
         }
+        capture::settle(snapshot);
     }
     captures
 }
@@ -89,7 +96,7 @@ fn host(evidence: Evidence, options: &Options) -> Vec<Capture> {
     let given = super::assemble::Given { host, sure: false, path, captured_at, obfuscated };
     let mut captures = assemble(parts, refused, &facts, given);
     for capture in &mut captures {
-        capture::apply(&mut capture.snapshot, options);
+        capture::apply(capture, options);
     }
     captures
 }

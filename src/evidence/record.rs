@@ -137,7 +137,7 @@ pub(super) fn wrapped(
     };
     let mut captures = assemble(parts, refused.collect(), &Facts::default(), given);
     for capture in &mut captures {
-        capture::apply(&mut capture.snapshot, options);
+        capture::apply(capture, options);
     }
     captures
 }

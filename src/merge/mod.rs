@@ -166,7 +166,9 @@ impl Merge {
     fn agree(&mut self, name: &str, head: Head) -> Result<(), Fault> {
         let all = [&head.tool, &head.policy, &head.settings];
         if !all.iter().all(|part| safe::is_safe_json(part.get())) {
-            return Err(Fault::NotWhole("it is not as socklint wrote it".to_owned()));
+            let message =
+                "another program has written it again, with characters bare that socklint escapes";
+            return Err(Fault::NotWhole(message.to_owned()));
         }
         let Some((_, first)) = &self.head else {
             self.head = Some((name.to_owned(), head));
@@ -178,8 +180,12 @@ impl Merge {
             (&first.settings, &head.settings, "was judged with other settings"),
         ] {
             if ours.get() != theirs.get() {
-                let keys = shard::keys_that_differ(ours, theirs).join(", ");
-                return Err(self.differs(name, &format!("{what} ({keys})")));
+                let keys = shard::keys_that_differ(ours, theirs);
+                // The same, written otherwise.
+                if keys.is_empty() {
+                    continue;
+                }
+                return Err(self.differs(name, &format!("{what} ({})", keys.join(", "))));
             }
         }
         Ok(())

@@ -30,7 +30,7 @@ pub(super) fn read(report: &mut dyn Read, each: Each<'_>) -> Result<(), Fault> {
         let more = match next {
             Next::Host => {
                 let host = Box::<RawValue>::deserialize(&mut json(&mut text)).map_err(fault)?;
-                each(Event::Host(host))?
+                each(Event::Host(compact(host)))?
             }
             Next::Document => {
                 let mut outcome = Ok(true);
@@ -62,6 +62,27 @@ fn fault(error: serde_json::Error) -> Fault {
             Fault::NotWhole(format!("it is damaged, or of another version: {error}"))
         }
     }
+}
+
+/// JSON without blanks between its tokens, as socklint writes it. What it wrote itself is not looked through.
+fn compact(value: Box<RawValue>) -> Box<RawValue> {
+    let text = value.get();
+    let spaced = |text: &str| {
+        let behind = text.split_once("\":").map_or("", |(_, behind)| behind);
+        behind.starts_with(' ') || memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some()
+    };
+    if !spaced(text) {
+        return value;
+    }
+    let (mut bare, mut quoted, mut escaped) = (String::with_capacity(text.len()), false, false);
+    for c in text.chars() {
+        if quoted || !c.is_ascii_whitespace() {
+            bare.push(c);
+        }
+        quoted = if c == '"' && !escaped { !quoted } else { quoted };
+        escaped = quoted && c == '\\' && !escaped;
+    }
+    RawValue::from_string(bare).unwrap_or(value)
 }
 
 /// Names of the keys in which two objects differ.
@@ -202,7 +223,10 @@ fn head<E: serde::de::Error>(
     settings: Option<Box<RawValue>>,
 ) -> Result<Head, E> {
     match (tool, policy, settings) {
-        (Some(tool), Some(policy), Some(settings)) => Ok(Head { tool, policy, settings }),
+        (Some(tool), Some(policy), Some(settings)) => {
+            let (tool, policy) = (compact(tool), compact(policy));
+            Ok(Head { tool, policy, settings: compact(settings) })
+        }
         _ => Err(E::custom("it does not say `tool`, `policy` and `settings` first")),
     }
 }
@@ -230,7 +254,7 @@ impl<'de> Visitor<'de> for Hosts<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut hosts: A) -> Result<(), A::Error> {
         while let Some(host) = hosts.next_element::<Box<RawValue>>()? {
-            send(&mut *self.each, &mut *self.outcome, Event::Host(host))?;
+            send(&mut *self.each, &mut *self.outcome, Event::Host(compact(host)))?;
         }
         Ok(())
     }
@@ -263,7 +287,7 @@ impl Part {
     pub(super) fn host(&mut self, text: &RawValue) -> Result<(), Fault> {
         let host: Host = serde_json::from_str(text.get()).map_err(fault)?;
         if !safe::is_safe_json(text.get()) {
-            return Err(Fault::NotWhole("a host is not as socklint wrote it".to_owned()));
+            return Err(Fault::NotWhole("another program has written a host again, with characters bare that socklint escapes".to_owned()));
         }
         match host.results {
             Some(_) => self.judged += 1,

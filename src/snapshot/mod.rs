@@ -457,6 +457,17 @@ pub struct Origin {
     /// The capabilities that whoever captured had, of those that decide what can be seen, by their
     /// names without `cap_`, capabilities(7); where known.
     pub capabilities: Option<Vec<String>>,
+    /// Where it was captured, when that is inside the host and not in its own network namespace.
+    pub inside: Option<Inside>,
+}
+
+/// A container or network namespace that evidence was captured in, while the host's own sockets are not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// What the command calls it: `web` of `docker exec web ss -lntup`.
+    pub name: String,
+    /// What is covered of its sockets; of the host nothing is.
+    pub coverage: Coverage,
 }
 
 /// The host that a snapshot is of.

@@ -454,3 +454,15 @@ fn streams_are_cut_as_they_come() {
     assert!(run.out.contains("files.txt:a.ss:6:21"), "{}", run.out);
     assert!(run.out.contains("files.txt:b.ss:17:21"), "{}", run.out);
 }
+
+#[test]
+fn hidden_files_of_an_archive_are_told() {
+    let row = "LISTEN 0 128 0.0.0.0:22 0.0.0.0:*\n";
+    let hidden = [("a.txt", row), (".hid.txt", row), (".d/x.txt", row), ("._a.txt", row)];
+    let place = Place::new();
+    place.write("f.tar", tar_of(&hidden));
+    let run = place.run(&["list", "f.tar"]).expect(0);
+    run.says(&["f.tar: 2 hidden files are not read; the first is .hid.txt"]);
+    place.write("f.tar", tar_of(&[("a.txt", row), ("._a.txt", row)]));
+    assert!(!place.run(&["list", "f.tar"]).expect(0).err.contains("hidden"));
+}

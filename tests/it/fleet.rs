@@ -183,7 +183,7 @@ fn what_is_not_whole_or_of_another_audit_is_refused() {
         ("end.ndjson", format!("{}\n{}\n{}\n", lines[0], lines[1], lines[2])),
         ("lost.ndjson", format!("{}\n{}\n{}\n", lines[0], lines[2], lines[3])),
         ("odd.json", json.replace("\"hosts\": [", "\"more\": [")),
-        ("pretty.json", json.replace("\"issues\":", "\"issues\": \n")),
+        ("bare.json", json.replacen("\"line\":", "\"\u{202e}\":0,\"line\":", 1)),
         ("schema.json", json.replace("socklint/report/1", "socklint/report/2")),
         ("version.json", json.replacen("\"version\":\"", "\"version\":\"9", 1)),
     ] {
@@ -200,7 +200,7 @@ fn what_is_not_whole_or_of_another_audit_is_refused() {
         ("end.ndjson", "it is cut off; the last whole host is `h05`"),
         ("lost.ndjson", "it counts 3 hosts that were judged, and holds 2"),
         ("odd.json", "the key `more` is not expected"),
-        ("pretty.json", "a host is not as socklint wrote it"),
+        ("bare.json", "another program has written a host again"),
         ("schema.json", "another schema"),
         (
             "version.json",
@@ -221,6 +221,17 @@ fn what_is_not_whole_or_of_another_audit_is_refused() {
             assert!(!place.names().contains(&"all".to_owned()), "{name}");
         }
     }
+    // The same JSON with other blanks is the same report, and comes out as socklint writes it.
+    place.run(&["merge", "-o", "own", "good.json", "b.json"]).expect(1);
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let spaced = json.replace("\":", "\": ").replace("\",\"", "\", \"");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&spaced).unwrap(), value);
+    for text in [spaced.clone(), spaced.replace("\", \"", "\",\n  \""), spaced.replace('\n', "")] {
+        place.write("pretty.json", text);
+        place.run(&["merge", "-o", "all", "good.json", "pretty.json"]).expect(1);
+        assert_eq!(place.read("all"), place.read("own"));
+    }
+    std::fs::remove_file(place.path().join("all")).unwrap();
     // One run names all of them.
     let run = place.run(&["merge", "cut.json", "good.json", "lost.ndjson"]).expect(2);
     run.says(&["`cut.json` cannot be merged", "`lost.ndjson` cannot be merged"]);

@@ -115,3 +115,149 @@ fn files_of_a_host_that_hold_something_else_are_shown_or_read() {
         assert!(flat(&run.out).contains("and it is `ss`"), "{name}: {}", run.out);
     }
 }
+
+/// The names of hosts in a JSON report, and its exit code.
+fn judged(files: &[(&str, &str)], args: &[&str]) -> (Vec<String>, i32) {
+    let run = check(files, &[args, &["-f", "json"]].concat());
+    let report = run.json();
+    let hosts = report["hosts"].as_array().unwrap().iter();
+    (hosts.map(|host| host["host"].as_str().unwrap().to_owned()).collect(), run.code)
+}
+
+#[test]
+fn what_ssh_shows_is_of_the_machine_that_it_leads_to() {
+    for typed in [
+        "root@bastion:~# ssh db9 ss -lntup",
+        "root@bastion:~# ssh root@db9 sudo ss -lntup",
+        "$ ssh -p 22 ssh://root@db9:22 'ss -lntup'",
+        "root@bastion:~# ssh gate ssh db9 ss -lntup",
+    ] {
+        let text = ss(typed, false);
+        assert_eq!(judged(&[("x.txt", &text)], &["x.txt"]), (vec!["db9".to_owned()], 0), "{typed}");
+        let text = format!("{text}root@bastion:~# \n");
+        assert_eq!(judged(&[("x.txt", &text)], &["x.txt"]), (vec!["db9".to_owned()], 0), "{typed}");
+    }
+    let two = ss("root@bastion:~# ssh db8 ss -lntup", false)
+        + &ss("root@bastion:~# ssh db9 ss -lntup", true)
+        + &ss("root@bastion:~# ss -lntup", false);
+    let names = ["db8", "db9", "bastion"].map(str::to_owned).to_vec();
+    assert_eq!(judged(&[("x.txt", &two)], &["x.txt"]), (names, 1));
+}
+
+#[test]
+fn what_runs_in_a_container_or_namespace_decides_nothing_of_the_host() {
+    for typed in [
+        "docker exec web ss -lntup",
+        "docker compose exec web ss -lntup",
+        "podman exec -it web ss -lntup",
+        "lxc exec web -- ss -lntup",
+        "pct exec 101 -- ss -lntup",
+        "kubectl exec -n prod web-0 -- ss -lntup",
+        "ip netns exec red ss -lntup",
+        "sudo nsenter -t 33 -n ss -lntup",
+        "ss -lntup -N red",
+        "ssh db1 docker exec web ss -lntup",
+    ] {
+        let text = ss(&format!("root@db1:~# {typed}"), false);
+        let run = check(&[("x.txt", &text)], &["x.txt"]).expect(3);
+        assert!(flat(&run.out).contains("not of the host's own sockets"), "{typed}: {}", run.out);
+        // By `--command`, and in a record.
+        let bare = text.split_once('\n').unwrap().1;
+        check(&[("x.txt", bare)], &["--command", typed, "x.txt"]).expect(3);
+        let record = json!({"host": "db1", "ss": bare, "command": typed}).to_string() + "\n";
+        check(&[("s.ndjson", &record)], &["s.ndjson"]).expect(3);
+        // A violation in it is one.
+        let text = ss(&format!("root@db1:~# {typed}"), true);
+        check(&[("x.txt", &text)], &["x.txt"]).expect(1);
+        // Beside the host's own sockets all is there.
+        let both = text_of_both(typed);
+        check(&[("x.txt", &both)], &["x.txt"]).expect(0);
+        let inside = ss(&format!("$ {typed}"), false);
+        check(&[("d/db1/ss.txt", &good()), ("d/db1/ss-2.txt", &inside)], &["d"]).expect(0);
+    }
+    for typed in ["sudo ss -lntup", "doas ss -lntup", "env LC_ALL=C timeout 5 ss -lntup"] {
+        let text = ss(&format!("root@db1:~# {typed}"), false);
+        check(&[("x.txt", &text)], &["x.txt"]).expect(0);
+    }
+    // A container that is named as the host is the host.
+    let text = ss("root@db1:~# docker exec web ss -lntup", false);
+    check(&[("x.txt", &text)], &["--host", "web", "x.txt"]).expect(0);
+    let text = ss("$ docker exec web ss -lntup", false);
+    check(&[("web.txt", &text)], &["web.txt"]).expect(0);
+    let record = json!({"host": "web", "ss": text}).to_string() + "\n";
+    check(&[("s.ndjson", &record)], &["s.ndjson"]).expect(0);
+}
+
+fn text_of_both(typed: &str) -> String {
+    ss("root@db1:~# ss -lntup", false) + &ss(&format!("root@db1:~# {typed}"), false)
+}
+
+#[test]
+fn a_name_that_contradicts_the_text_is_told() {
+    let other = ss("root@db9:~# ss -lntup", false);
+    let warned = |run: Outcome, is: bool| {
+        let run = run.expect(0);
+        assert_eq!(flat(&run.out).contains("socklint::capture::misnamed"), is, "{}", run.out);
+    };
+    warned(check_record(&json!({"host": "db1", "ss": other})), true);
+    warned(check(&[("x.txt", &other)], &["--host", "web7", "x.txt"]), true);
+    warned(check(&[("d/hosts/db2/ss-lntup.txt", &other)], &["d"]), true);
+    warned(check(&[("x.txt", &good())], &["--host", "web7", "x.txt"]), false);
+    warned(check(&[("db2.txt", &other)], &["db2.txt"]), false);
+    for name in ["db9", "DB9.example.org"] {
+        warned(check_record(&json!({"host": name, "ss": other})), false);
+        warned(check(&[("x.txt", &other)], &["--host", name, "x.txt"]), false);
+    }
+    for host in ["localhost", "3f2a1b4c5d6e", "192.0.2.4"] {
+        let text = ss(&format!("root@{host}:~# ss -lntup"), false);
+        warned(check_record(&json!({"host": "db1", "ss": text})), false);
+    }
+}
+
+#[test]
+fn hosts_that_no_rule_is_for_are_named() {
+    let policy = format!("[policy]\nname = \"p\"\nhosts = [\"db*\"]\n{POLICY}");
+    let place = Place::with(&[("p.toml", &policy), ("d/db1.txt", &good()), ("d/bd2.txt", &bad())]);
+    for format in ["human", "json", "sarif", "github"] {
+        let run = place.run(&["check", "-p", "p.toml", "-f", format, "d"]).expect(0);
+        run.says(&["no rule of the policy is for 1 host, not judged: bd2"]);
+    }
+    for number in 0..7 {
+        place.write(&format!("d/x{number}.txt"), good());
+    }
+    let run = place.run(&["check", "-p", "p.toml", "d"]).expect(0);
+    run.says(&["is for 8 hosts, not judged: bd2, x0, x1, x2, x3 and 3 more"]);
+    place.run(&["check", "-p", "p.toml", "-q", "d"]).expect(0);
+}
+
+#[test]
+fn own_reports_beside_the_evidence_are_passed_over() {
+    let place = Place::with(&[("p.toml", POLICY), ("ev/db1.txt", &good())]);
+    let args = ["check", "-p", "p.toml", "-o", "json=ev/report.json", "ev"];
+    place.run(&args).expect(0);
+    place.run(&args).expect(0).says(&["ev/report.json is a report of socklint"]);
+    place.run(&["check", "-p", "p.toml", "ev/report.json"]).expect(2);
+}
+
+#[test]
+fn snapshots_that_contradict_themselves_prove_nothing() {
+    let snapshot = |more: &str, kind: &str| {
+        format!(
+            "{{\"schema\":\"socklint/snapshot/1\",\"host\":{{\"name\":\"a\"}},\
+             \"source\":{{\"kind\":\"{kind}\",\"format\":\"live\"}},\
+             \"coverage\":{{\"tcp/ipv4\":\"proven\",\"tcp/ipv6\":\"proven\",\"udp/ipv4\":\"proven\",\
+             \"udp/ipv6\":\"proven\"}},\"sockets\":[]{more}}}\n"
+        )
+    };
+    let missing = |reason: &str| {
+        format!(",\"namespaces\":[{{\"name\":\"x\",\"inode\":5,\"missing\":{reason}}}]")
+    };
+    for (more, kind, code) in [
+        (String::new(), "observed", 0),
+        (missing("null"), "observed", 0),
+        (missing("\"namespace-not-entered\""), "observed", 3),
+        (String::new(), "declared", 3),
+    ] {
+        check(&[("s.json", &snapshot(&more, kind))], &["s.json"]).expect(code);
+    }
+}

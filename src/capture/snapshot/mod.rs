@@ -264,6 +264,10 @@ fn capture(source: &Arc<SourceFile>, value: Result<&RawValue, Broken>) -> Captur
         // What could not be read may have been a listener.
         snapshot.coverage = snapshot.coverage.spoiled(Missing::RowUnread);
     }
+    // What such evidence cannot show at all it does not cover, whatever the document says.
+    if let Some(reason) = snapshot.origin.vantage.hides() {
+        snapshot.coverage = snapshot.coverage.spoiled(reason);
+    }
     Capture { snapshot, issues, detection: format!("a JSON document of schema {SCHEMA}") }
 }
 
@@ -475,7 +479,12 @@ impl<'a> Reader<'a> {
                 sysctls: self.sysctls(shape.sysctls),
                 missing: self.reason(shape.missing, Missing::NamespaceNotEntered),
             };
-            self.builder.snapshot_mut().namespaces.push(namespace);
+            // A namespace that was not entered may hold listeners of any kind, whatever the coverage says.
+            let snapshot = self.builder.snapshot_mut();
+            if let Some(reason) = namespace.missing {
+                snapshot.coverage = snapshot.coverage.spoiled(reason);
+            }
+            snapshot.namespaces.push(namespace);
         }
     }
 

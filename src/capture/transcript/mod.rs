@@ -22,7 +22,7 @@ use self::words::{
 pub(super) use self::words::{netns_marker, other_output};
 use super::command::{self, Invocation};
 use super::{Capture, CaptureFormat, CaptureIssue, FORMATS, IssueKind, lines};
-use crate::snapshot::{Builder, Cell, Coverage, Text};
+use crate::snapshot::{Builder, Cell, Coverage, Inside, Text};
 use crate::source::{SourceFile, Span};
 use crate::truth::Missing;
 
@@ -123,7 +123,8 @@ impl Transcript {
         let prefix = common_prefix(source.text()).to_owned();
         let given = command.and_then(given);
         let mut builder = Builder::new(Arc::clone(&source));
-        if let Some(host) = host_of_prefix(&prefix) {
+        let there = given.as_ref().and_then(|call| whereabouts(call.place.as_deref()).0);
+        if let Some(host) = host_of_prefix(&prefix).or(there) {
             builder.snapshot_mut().host.name = Some(host.to_owned());
         }
         Self {
@@ -435,6 +436,7 @@ impl Transcript {
         let covered = std::mem::take(&mut self.covered);
         self.netns = None;
         self.file = None;
+        let inside = inside(&covered);
         let format = self.format.take();
         let detection = std::mem::take(&mut self.detection);
         let nothing = tables == 0 && builder.snapshot().sockets().is_empty();
@@ -455,6 +457,8 @@ impl Transcript {
         let mut snapshot = builder.finish();
         snapshot.origin.format = format.unwrap_or_default().to_owned();
         snapshot.coverage = covered.into_values().reduce(Coverage::worst).unwrap_or_default();
+        let coverage = snapshot.coverage;
+        snapshot.origin.inside = inside.map(|name| Inside { name, coverage });
         Some(Capture::new(snapshot, issues, detection))
     }
 
@@ -563,10 +567,24 @@ impl Transcript {
     /// A prompt, with what was typed at it.
     fn prompt_line(&mut self, range: LineRange, line: &str) -> Option<Line> {
         let prompt = prompt(line)?;
-        let (host, root) = (prompt.host, prompt.root);
+        let root = prompt.root;
         let typed = prompt.command.to_owned();
+        // What runs by ssh shows the machine that it leads to.
+        let there: Vec<Option<String>> = lines::calls(&typed)
+            .iter()
+            .filter(|call| FORMATS.iter().any(|format| format.claims(call)))
+            .map(|call| whereabouts(call.place.as_deref()).0.map(str::to_owned))
+            .collect();
+        let host = there.first().and_then(Option::as_deref).or(prompt.host);
         if host.is_some_and(|host| self.host(host, false) == Line::OtherHost) {
             return Some(Line::OtherHost);
+        }
+        if there.windows(2).any(|two| matches!(two, [one, other] if one != other)) {
+            self.issue(
+                IssueKind::ToolError,
+                range.start..range.end,
+                "one command shows several machines, and which table is of which is not told",
+            );
         }
         if lines::row(&typed).is_some() {
             self.issue(
@@ -636,6 +654,37 @@ fn given(line: &str) -> Option<Invocation> {
     let mut calls = command::parse(line).into_iter();
     let first = calls.next()?;
     Some(Invocation { silent: first.silent && calls.next().is_some(), ..first })
+}
+
+/// The machine that a place ([`Invocation::place`]) is on, where that is another one, and what it is inside of
+/// there: a container or a network namespace.
+fn whereabouts(place: Option<&str>) -> (Option<&str>, Option<&str>) {
+    let (mut machine, mut inside) = (None, None);
+    for part in place.into_iter().flat_map(|place| place.split(", ")) {
+        let Some(target) = part.strip_prefix("ssh ") else {
+            inside = Some(part);
+            continue;
+        };
+        let target = target.strip_prefix("ssh://").unwrap_or(target);
+        let host = target.rsplit('@').next().unwrap_or(target);
+        let host = match host.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => host,
+        };
+        (machine, inside) = (Some(host).filter(|host| !host.is_empty()), None);
+    }
+    (machine, inside)
+}
+
+/// What all tables were made inside of, where none is of the host's own network namespace.
+fn inside(covered: &BTreeMap<[Option<String>; 3], Coverage>) -> Option<String> {
+    let mut name = None;
+    for [netns, _, place] in covered.keys() {
+        let place = whereabouts(place.as_deref()).1;
+        let inner = netns.as_deref().or(place)?;
+        name.get_or_insert_with(|| inner.to_owned());
+    }
+    name
 }
 
 /// Coverage of `transports` times `families` with the same cell.

@@ -40,10 +40,18 @@ struct Odd {
     devices: usize,
     outside: usize,
     first: Option<String>,
+    /// Files that are hidden, and the first of them.
+    hidden: usize,
+    first_hidden: Option<String>,
 }
 
 impl Odd {
     fn tell(&self, name: &str, sink: &mut Sink<'_>) {
+        if let Some(first) = &self.first_hidden {
+            let files = if self.hidden == 1 { "file is" } else { "files are" };
+            let count = self.hidden;
+            (sink.note)(format!("{name}: {count} hidden {files} not read; the first is {first}"));
+        }
         let Some(first) = &self.first else { return };
         let counts = [
             (self.links, "links"),
@@ -222,6 +230,10 @@ impl Walk<'_> {
                 "pack it with `tar --hard-dereference`",
             ));
         }
+        if file && hidden(&path) && gather.wants(&path) && !is_apple_double(&path) {
+            self.odd.hidden += 1;
+            self.odd.first_hidden.get_or_insert_with(|| path.clone());
+        }
         if file && wanted {
             let Item { name: archive, depth, most, .. } = self.item;
             let name = format!("{archive}:{path}");
@@ -351,6 +363,11 @@ fn inside(name: &str) -> (String, bool) {
 /// Hidden files are left out, as in folders: `._db1.txt` and the like are no evidence.
 fn hidden(path: &str) -> bool {
     path.split('/').any(|part| part.starts_with('.'))
+}
+
+/// Whether a file is what macOS keeps beside one of its own: `._db1.txt`. Source: RFC 1740.
+fn is_apple_double(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with("._"))
 }
 
 #[cfg(test)]

@@ -75,6 +75,11 @@ impl Found {
         screen.note(&format!("passed over, in no format that socklint knows: {first}{more}"));
     }
 
+    /// Adds what is worth knowing.
+    pub(super) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
     /// Takes what became of one piece of evidence: what counts goes to `each`, in order.
     fn take<T>(&mut self, done: Vec<Done<T>>, each: &mut dyn FnMut(T)) {
         for done in done {

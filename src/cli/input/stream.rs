@@ -218,6 +218,13 @@ impl<R: BufRead> Read for Gzip<R> {
     }
 }
 
+/// Whether a file begins as a report does that an earlier run wrote beside the evidence.
+fn is_report(head: &[u8]) -> bool {
+    let start = head.get(..head.len().min(256)).unwrap_or_default();
+    let bare: Vec<u8> = start.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    bare.starts_with(b"{\"schema\":\"socklint/report/")
+}
+
 /// Reads what is no archive: one text, or a stream that is cut as it comes.
 fn plain(
     item: Item<'_>,
@@ -227,6 +234,10 @@ fn plain(
     gather: &mut Gather,
     sink: &mut Sink<'_>,
 ) -> Result<(), io::Error> {
+    if !gather.is_named() && is_report(&head) {
+        (sink.note)(format!("{} is a report of socklint, and no evidence: passed over", item.name));
+        return Ok(());
+    }
     if let Some(cut) = Cut::of(&head) {
         return cut.read(item, head, reader, gather, sink);
     }

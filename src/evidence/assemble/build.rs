@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::context::{Facts, Process};
+use super::super::layout::names_host;
 use super::matching::{Entry, Ref, unite, would_show};
 use super::{Candidate, Given, Where, names, same_host};
 use crate::address::{Scope, unmapped};
+use crate::capture::other_host;
 use crate::capture::{Capture, CaptureIssue, IssueKind};
 use crate::snapshot::{
     Address, Adopted, Builder, Coverage, Details, Device, NameKind, Namespace, Owner, OwnerDetails,
@@ -41,6 +43,7 @@ pub(super) fn build(
     for (index, candidate) in candidates.iter().enumerate() {
         places.entry(&candidate.place).or_default().push(index);
     }
+    let host = places.keys().any(|place| !matches!(place, Where::Named(_)));
     let mut coverage: Option<Coverage> = None;
     for (place, mut order) in places {
         order.sort_by_key(|&index| candidates.get(index).map(|one| std::cmp::Reverse(worth(one))));
@@ -55,6 +58,9 @@ pub(super) fn build(
             let namespace = Namespace { name, ..Namespace::default() };
             work.builder.snapshot_mut().namespaces.push(namespace);
         }
+    }
+    if !host {
+        coverage = coverage.map(|before| before.spoiled(Missing::HostNamespace));
     }
     for place in lost {
         coverage = coverage.map(|before| before.spoiled(Missing::RowUnread));
@@ -369,6 +375,11 @@ impl<'a> Work<'a> {
         // A name with its domain tells more than one without.
         let named = names(self.candidates).max_by_key(|name| name.len()).map(str::to_owned);
         let named = named.or_else(|| self.facts.host.clone());
+        if let (Some(host), Some(named), Some(one)) = (&given.host, &named, all().next())
+            && (given.sure || names_host(&given.path))
+        {
+            self.issues.extend(other_host(host, one, named));
+        }
         let name = match given.sure {
             true => given.host.or(named),
             false => named.or(given.host),

@@ -18,7 +18,9 @@ mod matching;
 use build::build;
 
 use super::context::Facts;
-use crate::capture::{self, Capture, CaptureIssue, IssueKind, Severity, command};
+use crate::capture::{
+    self, Capture, CaptureIssue, IssueKind, Severity, command, same_host, settle,
+};
 use crate::snapshot::{Cell, Coverage, Family, Snapshot, Socket, Transport, Vantage};
 
 /// What was read of one text.
@@ -82,6 +84,20 @@ pub fn assemble(
             candidates.push(Candidate { capture, place });
         }
     }
+    // Beside a capture of the host itself, one from inside of it leaves nothing open but what it shows.
+    let whole = candidates.iter().any(|one| one.place == Where::Host && !is_void(&one.capture));
+    for candidate in &mut candidates {
+        let snapshot = &mut candidate.capture.snapshot;
+        let own = snapshot.host.name.clone();
+        if given.sure || own.is_none() {
+            snapshot.host.name = given.host.clone().or(own.clone());
+        }
+        settle(snapshot);
+        snapshot.host.name = own;
+        if whole && let Some(inside) = snapshot.origin.inside.take() {
+            snapshot.coverage = inside.coverage;
+        }
+    }
     let usable = candidates.iter().any(|candidate| !is_void(&candidate.capture));
     let mut lost = Vec::new();
     if usable {
@@ -136,6 +152,7 @@ fn place(snapshot: &Snapshot, netns: Option<String>, index: usize) -> Where {
     let inside = |socket: &Socket| snapshot.details(socket).netns.is_some();
     let elsewhere = |line: &String| command::parse(line).iter().any(|call| call.place.is_some());
     match marked
+        || snapshot.origin.inside.is_some()
         || !snapshot.namespaces.is_empty()
         || snapshot.sockets().iter().any(inside)
         || snapshot.origin.command.as_ref().is_some_and(elsewhere)
@@ -182,15 +199,6 @@ fn nothing(aside: Vec<Capture>, given: Given) -> Capture {
     let first = Capture::new(snapshot, vec![issue], "facts of a host only".to_owned());
     let candidates = vec![Candidate { capture: first, place: Where::Host }];
     build(candidates, aside, &[], &Facts::default(), given)
-}
-
-/// Whether two names are of one host: the same, or one with its domain.
-fn same_host(one: &str, other: &str) -> bool {
-    let starts = |long: &str, short: &str| {
-        long.get(..short.len()).is_some_and(|head| head.eq_ignore_ascii_case(short))
-            && matches!(long.as_bytes().get(short.len()), None | Some(b'.'))
-    };
-    starts(one, other) || starts(other, one)
 }
 
 /// What captures call the host. From outside it has an address, which is no name beside others.
