@@ -47,4 +47,5 @@ mod seeds;
 mod support;
 #[cfg(test)]
 mod waivers;
+#[cfg(test)]
 mod wrong_place;
