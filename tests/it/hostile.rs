@@ -165,6 +165,8 @@ fn text_directly_below_a_table_may_say_why_it_ends() {
         "Routes:\ndefault via 192.0.2.1 dev eth0\n",
         "\nPLAY RECAP\ndb1 : ok=1 changed=1 unreachable=0 failed=0 skipped=0\n",
         "$ uptime\n 12:00:00 up 3 days\n",
+        "me@db1 ~> exit\n",
+        "logout\n",
     ] {
         assert_eq!(code(&ss(below)), 0, "{below}");
         assert_eq!(code(&netstat(below)), 0, "{below}");

@@ -317,8 +317,12 @@ impl Transcript {
         let text = self.content(range).trim();
         let claimed = |(call, _): &&(Invocation, Known)| format.claims(call);
         let ours = self.typed.iter().filter(claimed).count();
+        // Prompts of shells that are not known (`me@db1 ~> exit`), and what closes a session.
+        let left = text.split(' ').next().is_some_and(|word| word.contains('@'))
+            || matches!(text, "exit" | "logout");
         text.starts_with(char::is_alphanumeric)
-            && !text.ends_with([':', '=', '#', '-', '*'])
+            && !left
+            && !text.ends_with([':', '=', '#', '-', '*', '>'])
             && (ours == 0 || ours == self.typed.len())
     }
 
