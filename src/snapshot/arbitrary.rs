@@ -301,7 +301,7 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
             snapshot.sysctls =
                 namespaces.first().map(|space| space.sysctls.clone()).unwrap_or_default();
             let lost = namespaces.iter().filter_map(|space| space.missing);
-            let coverage = lost.fold(coverage, crate::snapshot::Coverage::spoiled);
+            let coverage = lost.fold(coverage, Coverage::spoiled);
             snapshot.coverage = match vantage.hides() {
                 Some(reason) => coverage.spoiled(reason),
                 None => coverage,
