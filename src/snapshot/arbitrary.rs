@@ -300,6 +300,8 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
             snapshot.origin.capabilities = namespaces.first().map(|space| space.containers.clone());
             snapshot.sysctls =
                 namespaces.first().map(|space| space.sysctls.clone()).unwrap_or_default();
+            let lost = namespaces.iter().filter_map(|space| space.missing);
+            let coverage = lost.fold(coverage, Coverage::spoiled);
             snapshot.coverage = match vantage.hides() {
                 Some(reason) => coverage.spoiled(reason),
                 None => coverage,
