@@ -588,8 +588,8 @@ fn check_wildcards(policy: &Policy, errors: &mut Vec<PolicyError>) {
     let missed = policy.rules.iter().filter_map(|rule| {
         let required = match &rule.action {
             Action::Require(required) => Some(required),
-            Action::Forbid | Action::Expect { max: Some(_), .. } => None,
-            Action::Expect { max: None, .. } | Action::Allow => return None,
+            Action::Forbid | Action::Expect { max: Some(0), .. } => None,
+            Action::Expect { .. } | Action::Allow => return None,
         };
         let at = rule.matches.misses_wildcard();
         Some((rule, at.or_else(|| required.and_then(Condition::lets_wildcard_pass))?))
@@ -598,17 +598,18 @@ fn check_wildcards(policy: &Policy, errors: &mut Vec<PolicyError>) {
     if missed.peek().is_none() || policy.unlisted.is_some() {
         return;
     }
-    let is_caught = policy.rules.iter().any(|rule| {
-        let required = match &rule.action {
-            Action::Require(required) => Some(required),
-            _ => None,
-        };
-        let narrows = |required: &Condition| {
+    let narrows = |rule: &Rule| match &rule.action {
+        Action::Require(required) => {
             let asks = required.asks(&["bind"]) && !required.names_wildcard();
-            asks && required.lets_wildcard_pass().is_none() && rule.matches.ports().is_none()
-        };
-        rule.matches.names_wildcard() || required.is_some_and(narrows)
-    });
+            asks && required.lets_wildcard_pass().is_none()
+        }
+        Action::Forbid => true,
+        Action::Expect { .. } | Action::Allow => false,
+    };
+    let is_caught = policy
+        .rules
+        .iter()
+        .any(|rule| rule.matches.names_wildcard() || rule.matches.is_of_many() && narrows(rule));
     if is_caught {
         return;
     }

@@ -397,6 +397,7 @@ fn rules_that_leave_out_the_wildcard_are_told() {
         assert!(told(&format!("{outside}{one_port}")), "{outside}");
         for knows in [
             rule("a", "match = { bind = \"wildcard\" }\nforbid = true"),
+            rule("a", "match = { transport = \"tcp\", not = { port = 22 } }\nforbid = true"),
             rule(
                 "a",
                 "match = { not = { port = 22 } }\nrequire = { bind = [\"loopback\", \"private\"] }",
@@ -414,7 +415,7 @@ fn rules_that_leave_out_the_wildcard_are_told() {
         "match = { not = { bind = \"loopback\" } }\nforbid = true",
         "match = { bind = \"multicast\" }\nforbid = true",
         "match = { bind = \"public\" }\nallow = true",
-        "match = { bind = \"public\" }\nexpect = { min = 1 }",
+        "match = { bind = \"public\" }\nexpect = { min = 1, max = 2 }",
         "require = { bind = \"private\" }",
         "require = { not = { bind = [\"public\", \"wildcard\"] } }",
         "require = { bind = \"loopback\", not = { bind = \"public\" } }",

@@ -283,6 +283,17 @@ impl Condition {
         }
     }
 
+    /// Whether it speaks of every listener of a table but for exceptions: `{ transport = "tcp", not = { port = 22 } }`.
+    #[must_use]
+    pub fn is_of_many(&self) -> bool {
+        match self {
+            Self::Test { key, .. } => ["transport", "family", "host", "label"].contains(key),
+            Self::Not(inner) => !inner.names_wildcard(),
+            Self::All(all) => all.iter().all(Self::is_of_many),
+            Self::Any(_) => false,
+        }
+    }
+
     /// Whether a test in it names the wildcard.
     #[must_use]
     pub fn names_wildcard(&self) -> bool {
