@@ -563,6 +563,37 @@ impl Wrapped {
                 let behind = behind.get(1..).unwrap_or_default();
                 behind.strip_prefix(["--".to_owned()].as_slice()).unwrap_or(behind)
             }
+            // What stands before the tool, with its image, is not looked into; `--network host` is the host's own.
+            "docker" | "podman" | "nerdctl" if after.first().is_some_and(|word| word == "run") => {
+                let at = after.iter().position(|word| TOOLS.contains(&base_name(word)))?;
+                let options = after.get(..at).unwrap_or_default();
+                let of_host = options.windows(2).any(|pair| {
+                    matches!(pair, [key, value] if value == "host" && (key == "--net" || key == "--network"))
+                }) || options.iter().any(|word| word == "--net=host" || word == "--network=host");
+                if !of_host {
+                    self.netns = Some("container".to_owned());
+                }
+                after.get(at..).unwrap_or_default()
+            }
+            "lxc-attach" => {
+                let named = after.iter().position(|word| word == "-n" || word == "--name");
+                let named = named.and_then(|at| after.get(at + 1));
+                self.netns = Some(named.map_or("container", String::as_str).to_owned());
+                let behind =
+                    skip_options(after, &["-n", "--name", "-f", "-a", "-s", "-u", "-g", "-v"]);
+                // The name may also stand alone, before the command.
+                match (named, behind.get(1..)) {
+                    (None, Some(command)) if !command.is_empty() => {
+                        command.strip_prefix(["--".to_owned()].as_slice()).unwrap_or(command)
+                    }
+                    _ => behind,
+                }
+            }
+            "machinectl" if after.first().is_some_and(|word| word == "shell") => {
+                let behind = skip_options(after.get(1..).unwrap_or_default(), &["--uid", "-E"]);
+                self.netns = behind.first().cloned();
+                behind.get(1..).unwrap_or_default()
+            }
             "kubectl" | "oc" if after.first().is_some_and(|word| word == "exec") => {
                 self.netns = Some("pod".to_owned());
                 let behind = match after.iter().position(|word| word == "--") {
@@ -623,6 +654,9 @@ fn is_exec(words: &[String]) -> bool {
     }
 }
 
+/// Programs that a container may be run for.
+const TOOLS: [&str; 4] = ["ss", "netstat", "lsof", "sockstat"];
+
 /// The words of `all` without its end `behind`, joined.
 fn before(all: &[String], behind: &[String]) -> String {
     all.get(..all.len().saturating_sub(behind.len())).unwrap_or_default().join(" ")
@@ -675,6 +709,19 @@ mod tests {
             ("ip -all netns exec ss -ltn", "ss", "-ltn", false, Some("*")),
             ("nsenter -t 33 -n netstat -tulpn", "netstat", "-tulpn", false, Some("nsenter")),
             ("docker exec -it web netstat -tulpn", "netstat", "-tulpn", false, Some("web")),
+            ("docker run --rm nicolaka/netshoot ss -ltn", "ss", "-ltn", false, Some("container")),
+            (
+                "podman run --network slirp4netns shoot ss -ltn",
+                "ss",
+                "-ltn",
+                false,
+                Some("container"),
+            ),
+            ("docker run --net=host nicolaka/netshoot ss -ltn", "ss", "-ltn", false, None),
+            ("docker run --network host --pid host shoot ss -ltn", "ss", "-ltn", false, None),
+            ("lxc-attach -n web -- ss -ltn", "ss", "-ltn", false, Some("web")),
+            ("lxc-attach --clear-env -n web ss -ltn", "ss", "-ltn", false, Some("web")),
+            ("machinectl shell web /usr/bin/ss -ltn", "ss", "-ltn", false, Some("web")),
             ("kubectl exec -n prod web-0 -c app -- ss -ltn", "ss", "-ltn", false, Some("pod")),
             ("ssh -p 22 root@db1 'ss -ltn'", "ss", "-ltn", false, None),
             ("ssh db1 sudo ss -ltn", "ss", "-ltn", true, None),
