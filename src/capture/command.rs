@@ -260,7 +260,7 @@ fn parse_nested(line: &str, depth: usize) -> Vec<Invocation> {
                 call.filter = Some(program.to_owned());
             }
         }
-        if !call.program.is_empty() {
+        if !call.program.is_empty() || call.place.is_some() {
             calls.push(call);
         }
     }

@@ -188,6 +188,40 @@ fn what_runs_in_a_container_or_namespace_decides_nothing_of_the_host() {
     check(&[("s.ndjson", &record)], &["s.ndjson"]).expect(0);
 }
 
+#[test]
+fn what_is_typed_in_a_shell_of_another_namespace_decides_nothing_of_the_host() {
+    let code = |text: &str| check(&[("x.txt", text)], &["x.txt"]).code;
+    let at = |typed: &str| format!("root@db1:~# {typed}\n");
+    let (own, bad) = (ss("root@db1:~# ss -lntup", false), ss("root@db1:~# ss -lntup", true));
+    for enter in [
+        "ip netns exec red bash",
+        "sudo ip netns exec red bash -l",
+        "nsenter -t 33 -n",
+        "docker exec -it web sh",
+        "lxc-attach -n web",
+    ] {
+        let enter = at(enter);
+        assert_eq!(code(&format!("{enter}{own}")), 3, "{enter}");
+        assert_eq!(code(&format!("{enter}{bad}")), 1, "{enter}");
+        // A shell within it, and one that is left again.
+        assert_eq!(code(&format!("{enter}{}{own}", at("su - app"))), 3, "{enter}");
+        let left = [at("su - app"), at("exit")].concat();
+        assert_eq!(code(&format!("{enter}{left}{own}")), 3, "{enter}");
+        // Back on the host.
+        assert_eq!(code(&format!("{enter}{}{own}", at("exit"))), 0, "{enter}");
+        assert_eq!(code(&format!("{enter}{own}{}{own}", at("exit"))), 0, "{enter}");
+        assert_eq!(code(&format!("{enter}{left}{}{own}", at("logout"))), 0, "{enter}");
+        // A prompt of its own between: what is back is the host, however it was left.
+        let inner = ss("root@3f2c1a9b7e11:/# ss -lntup", false);
+        let run = check(&[("x.txt", &format!("{enter}{inner}{own}"))], &["x.txt"]).expect(0);
+        assert!(run.out.contains("2 hosts"), "{}", run.out);
+    }
+    // What only runs there, and shells of the host itself, change nothing.
+    for typed in ["ip netns exec red ip addr", "sh -c true", "bash", "su -", "exit", "sudo -i"] {
+        assert_eq!(code(&format!("{}{own}", at(typed))), 0, "{typed}");
+    }
+}
+
 fn text_of_both(typed: &str) -> String {
     ss("root@db1:~# ss -lntup", false) + &ss(&format!("root@db1:~# {typed}"), false)
 }

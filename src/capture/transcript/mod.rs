@@ -102,6 +102,8 @@ pub struct Transcript {
     typed_tables: usize,
     /// How many sockets there were when it was typed.
     sockets_before: usize,
+    /// The shells that prompts stand in.
+    shells: Shells,
     netns: Option<Text>,
     /// The file of `==> NAME <==`.
     file: Option<String>,
@@ -139,6 +141,7 @@ impl Transcript {
             typed: Vec::new(),
             typed_tables: 0,
             sockets_before: 0,
+            shells: Shells::default(),
             netns: None,
             file: None,
             covered: BTreeMap::new(),
@@ -573,8 +576,9 @@ impl Transcript {
         let prompt = prompt(line)?;
         let root = prompt.root;
         let typed = prompt.command.to_owned();
+        let calls = self.shells.typed(prompt.host, &typed);
         // What runs by ssh shows the machine that it leads to.
-        let there: Vec<Option<String>> = lines::calls(&typed)
+        let there: Vec<Option<String>> = calls
             .iter()
             .filter(|call| FORMATS.iter().any(|format| format.claims(call)))
             .map(|call| whereabouts(call.place.as_deref()).0.map(str::to_owned))
@@ -599,7 +603,7 @@ impl Transcript {
         }
         self.typed_tables = 0;
         self.sockets_before = self.builder.snapshot().sockets().len();
-        self.typed = lines::calls(&typed)
+        self.typed = calls
             .into_iter()
             .map(|call| (Invocation { root: call.root || root, ..call }, Known::Proven))
             .collect();
@@ -649,6 +653,67 @@ impl Transcript {
         self.next_host = Some(host.to_owned());
         self.next_announced = banner;
         Line::OtherHost
+    }
+}
+
+/// The shells that were started in containers and network namespaces at the prompts of a transcript, and not left
+/// yet: what is typed in them shows another place than the host, though the prompt is the same.
+#[derive(Debug, Default)]
+struct Shells {
+    /// What the prompt calls the host in which the first was started.
+    host: Option<String>,
+    /// From the outermost: the place, with its name; `None` for a shell that changes nothing.
+    inside: Vec<Option<(String, Option<String>)>>,
+    /// A prompt of another name was met since: the container has one of its own.
+    renamed: bool,
+}
+
+impl Shells {
+    /// The calls of a line that was typed at a prompt, where they really ran.
+    fn typed(&mut self, host: Option<&str>, line: &str) -> Vec<Invocation> {
+        let mut calls = lines::calls(line);
+        if self.inside.is_empty() {
+            self.renamed = false;
+        } else if self.host.as_deref() != host {
+            self.renamed = true;
+        } else if self.renamed {
+            // Back, without a word of how.
+            self.inside.clear();
+        }
+        let here = self.inside.iter().flatten().next_back().filter(|_| !self.renamed);
+        for call in &mut calls {
+            let Some((place, netns)) = here else { break };
+            call.place = Some(match &call.place {
+                Some(inner) => format!("{place}, {inner}"),
+                None => place.clone(),
+            });
+            call.netns = call.netns.take().or_else(|| netns.clone());
+        }
+        let [call] = calls.as_slice() else { return calls };
+        if matches!(call.program.as_str(), "exit" | "logout") {
+            self.inside.pop();
+            return calls;
+        }
+        let shell = match call.program.as_str() {
+            // nsenter(1) without a program starts a shell, and so does `sudo -i`.
+            "" | "bash" | "sh" | "zsh" | "dash" | "ash" | "ksh" | "fish" => {
+                call.args.iter().all(|word| word.starts_with('-') && word != "-c")
+            }
+            "su" => true,
+            _ => false,
+        };
+        let elsewhere = whereabouts(call.place.as_deref());
+        match &call.place {
+            Some(place) if shell && elsewhere.0.is_none() && elsewhere.1.is_some() => {
+                if self.inside.is_empty() {
+                    self.host = host.map(str::to_owned);
+                }
+                self.inside.push(Some((place.clone(), call.netns.clone())));
+            }
+            _ if shell && !self.inside.is_empty() => self.inside.push(None),
+            _ => {}
+        }
+        calls
     }
 }
 
