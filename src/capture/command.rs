@@ -526,6 +526,18 @@ impl Wrapped {
         rest: &'a [String],
         after: &'a [String],
     ) -> Option<&'a [String]> {
+        let after = match name {
+            "kubectl" | "oc" => skip_options(
+                after,
+                &["-n", "--namespace", "--context", "--cluster", "-s", "--kubeconfig"],
+            ),
+            "docker" | "podman" | "nerdctl" => {
+                let behind =
+                    skip_options(after, &["-H", "--host", "-c", "--context", "--config", "-l"]);
+                behind.strip_prefix(["container".to_owned()].as_slice()).unwrap_or(behind)
+            }
+            _ => after,
+        };
         Some(match name {
             "ip" if after.iter().any(|word| word == "netns")
                 && after.iter().any(|word| word == "exec") =>
@@ -545,9 +557,23 @@ impl Wrapped {
                 }
             }
             "nsenter" => {
-                self.netns = Some("nsenter".to_owned());
                 let behind = skip_options(after, &["-t", "--target", "-S", "-G"]);
-                self.places.push(before(rest, behind));
+                let options = after.get(..after.len() - behind.len()).unwrap_or_default();
+                // Process 1 is the host's, seen from the host and from a container on it that may enter it.
+                let of_host = options.windows(2).any(|pair| {
+                    matches!(pair, [key, value] if (key == "-t" || key == "--target") && value == "1")
+                }) || options.iter().any(|word| word == "-t1" || word == "--target=1");
+                let enters = options.iter().any(|word| {
+                    word.starts_with("--net")
+                        || word.starts_with("--all")
+                        || !word.starts_with("--")
+                            && word.starts_with('-')
+                            && word.contains(['n', 'a'])
+                });
+                if enters && !of_host {
+                    self.netns = Some("nsenter".to_owned());
+                    self.places.push(before(rest, behind));
+                }
                 behind
             }
             "docker" | "podman" | "nerdctl" | "lxc" | "incus" | "pct" | "crictl"
@@ -565,12 +591,19 @@ impl Wrapped {
             }
             // What stands before the tool, with its image, is not looked into; `--network host` is the host's own.
             "docker" | "podman" | "nerdctl" if after.first().is_some_and(|word| word == "run") => {
-                let at = after.iter().position(|word| TOOLS.contains(&base_name(word)))?;
+                let is_program = |word: &&str| TOOLS.contains(word) || SHELLS.contains(word);
+                let at = after.iter().position(|word| is_program(&base_name(word)))?;
                 let options = after.get(..at).unwrap_or_default();
-                let of_host = options.windows(2).any(|pair| {
-                    matches!(pair, [key, value] if value == "host" && (key == "--net" || key == "--network"))
-                }) || options.iter().any(|word| word == "--net=host" || word == "--network=host");
-                if !of_host {
+                let is_key = |word: &str| word == "--net" || word == "--network";
+                let mut network = None;
+                for (at, word) in options.iter().enumerate() {
+                    network = match word.split_once('=') {
+                        Some((key, value)) if is_key(key) => Some(value),
+                        None if is_key(word) => options.get(at + 1).map(String::as_str),
+                        _ => network,
+                    };
+                }
+                if network != Some("host") {
                     self.netns = Some("container".to_owned());
                 }
                 after.get(at..).unwrap_or_default()
@@ -646,13 +679,19 @@ impl Wrapped {
 
 /// Whether these words run a command in a container: `exec ...` or `compose exec ...`.
 fn is_exec(words: &[String]) -> bool {
-    let mut words = words.iter().map(String::as_str);
-    match words.next() {
-        Some("exec") => true,
-        Some("compose") => words.next() == Some("exec"),
+    let behind =
+        |words| skip_options(words, &["-f", "--file", "-p", "--project-name", "--profile"]);
+    match behind(words).split_first() {
+        Some((verb, _)) if verb == "exec" => true,
+        Some((verb, after)) if verb == "compose" => {
+            behind(after).first().is_some_and(|word| word == "exec")
+        }
         _ => false,
     }
 }
+
+/// Shells, by their names.
+pub(in crate::capture) const SHELLS: &[&str] = &["bash", "sh", "zsh", "dash", "ash", "ksh", "fish"];
 
 /// Programs that a container may be run for.
 const TOOLS: [&str; 4] = ["ss", "netstat", "lsof", "sockstat"];
@@ -719,6 +758,23 @@ mod tests {
             ),
             ("docker run --net=host nicolaka/netshoot ss -ltn", "ss", "-ltn", false, None),
             ("docker run --network host --pid host shoot ss -ltn", "ss", "-ltn", false, None),
+            (
+                "docker run --network=host --network=none x ss -ltn",
+                "ss",
+                "-ltn",
+                false,
+                Some("container"),
+            ),
+            ("docker run --rm alpine sh -c 'ss -ltn'", "ss", "-ltn", false, Some("container")),
+            ("docker -H tcp://x exec web ss -ltn", "ss", "-ltn", false, Some("web")),
+            ("docker container exec -it web ss -ltn", "ss", "-ltn", false, Some("web")),
+            ("docker compose -f x.yml exec web ss -ltn", "ss", "-ltn", false, Some("web")),
+            ("kubectl -n prod exec web-0 -- ss -ltn", "ss", "-ltn", false, Some("pod")),
+            ("kubectl --context=c exec web-0 -- ss -ltn", "ss", "-ltn", false, Some("pod")),
+            ("nsenter -t 1 -n ss -ltn", "ss", "-ltn", false, None),
+            ("nsenter --target=1 --net ss -ltn", "ss", "-ltn", false, None),
+            ("nsenter -t 33 -m ss -ltn", "ss", "-ltn", false, None),
+            ("nsenter -t 33 -a ss -ltn", "ss", "-ltn", false, Some("nsenter")),
             ("lxc-attach -n web -- ss -ltn", "ss", "-ltn", false, Some("web")),
             ("lxc-attach --clear-env -n web ss -ltn", "ss", "-ltn", false, Some("web")),
             ("machinectl shell web /usr/bin/ss -ltn", "ss", "-ltn", false, Some("web")),

@@ -9,7 +9,7 @@ use socklint::snapshot::{Address, Cell, Device, Family, Grade, Transport};
 use socklint::source::SourceFile;
 use socklint::truth::Missing;
 
-use crate::support::{captures_in, fixtures, judge, policy, read, read_all, source};
+use crate::support::{Place, captures_in, fixtures, judge, policy, read, read_all, source};
 
 /// The formats of this file, which are the folders of their fixtures.
 const FORMATS: [&str; 9] =
@@ -318,4 +318,40 @@ fn devices_come_from_zones() {
     let capture = read(text);
     let devices: Vec<_> = capture.snapshot.sockets().iter().map(|s| s.device).collect();
     assert!(matches!(devices[..], [Device::Named(_), Device::Missing(Missing::DeviceNotShown)]));
+}
+
+/// What a log says was removed is of its own query, and no row of a table is passed over.
+#[test]
+fn results_of_osquery_hide_nothing_of_each_other() {
+    let policy = "[[rule]]\nid = \"docker\"\nmatch = { port = 2375 }\nforbid = true\n";
+    let code = |text: &str| {
+        let place = Place::with(&[("p.toml", policy), ("x.txt", text)]);
+        place
+            .run(&[
+                "check",
+                "-p",
+                "p.toml",
+                "--command",
+                "osqueryi 'select * from listening_ports'",
+                "x.txt",
+            ])
+            .code
+    };
+    let row = |port: u16| {
+        format!(
+            "{{\"pid\":\"7\",\"port\":\"{port}\",\"protocol\":\"6\",\"family\":\"2\",\"address\":\"0.0.0.0\"}}"
+        )
+    };
+    let line = |name: &str, action: &str, port| {
+        format!("{{\"name\":\"{name}\",\"action\":\"{action}\",\"columns\":{}}}\n", row(port))
+    };
+    let (added, other) = (line("a", "added", 2375), line("b", "removed", 2375));
+    assert_eq!(code(&format!("{}{added}{other}", line("a", "added", 22))), 1);
+    let table = "+-----+------+----------+--------+---------+\n\
+         | pid | port | protocol | family | address |\n\
+         +-----+------+----------+--------+---------+\n\
+         | 605 | 22   | 6        | 2      | 0.0.0.0 |\n\
+         7   | 2375 | 6        | 2      | 0.0.0.0 |\n\
+         +-----+------+----------+--------+---------+\n";
+    assert!(matches!(code(table), 1 | 2), "{table}");
 }

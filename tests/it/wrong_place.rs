@@ -175,7 +175,12 @@ fn what_runs_in_a_container_or_namespace_decides_nothing_of_the_host() {
         let inside = ss(&format!("$ {typed}"), false);
         check(&[("d/db1/ss.txt", &good()), ("d/db1/ss-2.txt", &inside)], &["d"]).expect(0);
     }
-    for typed in ["sudo ss -lntup", "doas ss -lntup", "env LC_ALL=C timeout 5 ss -lntup"] {
+    for typed in [
+        "nsenter -t 1 -n ss -lntup",
+        "sudo ss -lntup",
+        "doas ss -lntup",
+        "env LC_ALL=C timeout 5 ss -lntup",
+    ] {
         let text = ss(&format!("root@db1:~# {typed}"), false);
         check(&[("x.txt", &text)], &["x.txt"]).expect(0);
     }
@@ -199,6 +204,11 @@ fn what_is_typed_in_a_shell_of_another_namespace_decides_nothing_of_the_host() {
         "nsenter -t 33 -n",
         "docker exec -it web sh",
         "lxc-attach -n web",
+        "cd /tmp && docker exec -it web bash",
+        "docker exec -it web bash; clear",
+        "docker run -it --rm alpine sh",
+        "ip netns exec red bash --rcfile /x",
+        "ip netns exec red $SHELL",
     ] {
         let enter = at(enter);
         assert_eq!(code(&format!("{enter}{own}")), 3, "{enter}");
@@ -271,6 +281,66 @@ fn own_reports_beside_the_evidence_are_passed_over() {
     place.run(&args).expect(0);
     place.run(&args).expect(0).says(&["ev/report.json is a report of socklint"]);
     place.run(&["check", "-p", "p.toml", "ev/report.json"]).expect(2);
+    // A report with evidence behind it is more than a report.
+    let report = place.read("ev/report.json");
+    place.write("ev/report.json", format!("{report}\n{}", bad()));
+    assert_ne!(place.run(&["check", "-p", "p.toml", "ev"]).code, 0);
+    place.write(
+        "ev/report.json",
+        format!("{{\"schema\":\"socklint/report/1\",\"x\":1}}\n{}", bad()),
+    );
+    assert_ne!(place.run(&["check", "-p", "p.toml", "ev"]).code, 0);
+}
+
+/// What says in some way that rows are gone keeps a table from proving anything, in every format.
+#[test]
+fn gaps_below_a_table_are_told() {
+    let netstat = "Active Internet connections (only servers)\nProto Recv-Q Send-Q Local Address           \
+         Foreign Address         State       PID/Program name    \n\
+         tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN      605/sshd            \n\
+         udp        0      0 127.0.0.1:323           0.0.0.0:*                           901/chronyd         \n";
+    let file = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+         \x20  0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 100 1\n";
+    let proc_net = ["tcp", "tcp6", "udp", "udp6"]
+        .map(|name| match name {
+            "tcp" => format!("==> /proc/net/tcp <==\n{file}"),
+            _ => format!("==> /proc/net/{name} <==\n{}\n", file.lines().next().unwrap()),
+        })
+        .concat();
+    let texts = [
+        format!("root@h1:~# netstat -lntup\n{netstat}"),
+        proc_net,
+        ss("root@h1:~# ss -lntup", false),
+    ];
+    for text in &texts {
+        check(&[("x.txt", text)], &["x.txt"]).expect(0);
+        for gap in [
+            "... and 3 more listeners",
+            "... 3 more",
+            "-- snip --",
+            "-- 1 row removed --",
+            "* rest removed for brevity",
+            "--- rest removed ---",
+            "=== 2375 hidden ===",
+            "[[ 3 lines hidden ]]",
+            "output limited to 50 lines",
+            "50 lines omitted",
+        ] {
+            for between in ["", "\n"] {
+                let run = check(&[("x.txt", &format!("{text}{between}{gap}\n"))], &["x.txt"]);
+                assert_ne!(run.code, 0, "{text}{between}{gap}");
+            }
+        }
+    }
+    for below in [
+        "You have new mail in /var/spool/mail/root\n",
+        "real\t0m0.012s\nuser\t0m0.004s\nsys\t0m0.008s\n",
+        "Job succeeded\n",
+        "Script finished at 12:00\n",
+    ] {
+        let text = &texts[2];
+        check(&[("x.txt", &format!("{text}{below}"))], &["x.txt"]).expect(0);
+    }
 }
 
 #[test]

@@ -46,13 +46,13 @@ impl CaptureFormat for Osquery {
 
     fn document(&self, document: &Document) -> Option<Vec<Capture>> {
         let prompts = Prompts::of(document);
-        let mut queries = BTreeMap::new();
+        let mut queries = Query::typed(document);
         let records = rows::json(document, &prompts);
         if !records.is_empty() {
             let captures = hosts(records).into_iter();
             let captures = captures.map(|(host, records)| {
                 let typed = records.first().and_then(|record| record.prompt);
-                let query = queries.entry(typed).or_insert_with(|| Query::typed(document, typed));
+                let query = queries.entry(typed).or_default();
                 capture(document, host, records, query)
             });
             return Some(document.finish(captures.collect()));
@@ -61,7 +61,7 @@ impl CaptureFormat for Osquery {
         let mut captures = Vec::new();
         for (host, records) in hosts(records) {
             let typed = records.first().and_then(|record| record.prompt);
-            let query = queries.entry(typed).or_insert_with(|| Query::typed(document, typed));
+            let query = queries.entry(typed).or_default();
             let mut capture = capture(document, host, records, query);
             if !whole {
                 capture.snapshot.coverage = capture.snapshot.coverage.spoiled(Missing::CutOff);
@@ -111,7 +111,7 @@ fn settled(mut records: Vec<Record<'_>>) -> (Vec<Cells<'_>>, bool) {
         match record.change {
             Change::Removed => {
                 for row in record.rows {
-                    *removed.entry(row.identity()).or_insert(0_usize) += 1;
+                    *removed.entry((record.query.clone(), row.identity())).or_insert(0_usize) += 1;
                 }
             }
             Change::Whole if last.get(&record.query).is_some_and(|&last| last > index) => {}
@@ -119,7 +119,7 @@ fn settled(mut records: Vec<Record<'_>>) -> (Vec<Cells<'_>>, bool) {
                 for row in record.rows.into_iter().rev() {
                     let gone = match removed.is_empty() {
                         true => None,
-                        false => removed.get_mut(&row.identity()),
+                        false => removed.get_mut(&(record.query.clone(), row.identity())),
                     };
                     match gone {
                         Some(count) if *count > 0 => *count -= 1,

@@ -1,5 +1,7 @@
 //! What the query says of the rows that are there.
 
+use std::collections::BTreeMap;
+
 use super::super::{Document, transcript};
 use crate::truth::Missing;
 
@@ -12,37 +14,42 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// The query of osqueryi's prompt, which may go on over several lines, or of a shell's, on the host that the
+    /// The queries of osqueryi's prompt, which may go on over several lines, or of a shell's, by the host that the
     /// prompts around name.
-    pub(super) fn typed(document: &Document, host: Option<&str>) -> Self {
-        let mut text: Option<String> = None;
+    pub(super) fn typed(document: &Document) -> BTreeMap<Option<&str>, Self> {
+        let mut typed: BTreeMap<Option<&str>, (Option<String>, bool)> = BTreeMap::new();
         let mut here = None;
         for (_, line) in document.lines() {
             let line = line.trim();
-            here = transcript::prompt(line).and_then(|prompt| prompt.host).or(here);
-            if here != host {
+            let prompt = transcript::prompt(line);
+            here = prompt.as_ref().and_then(|prompt| prompt.host).or(here);
+            let (text, answered) = typed.entry(here).or_default();
+            if *answered {
                 continue;
             }
             if let Some(sql) = line.strip_prefix("osquery> ") {
                 // Commands such as `.mode csv` change how rows are written only.
                 if sql.to_ascii_lowercase().contains("select") {
-                    text = Some(sql.to_owned());
+                    *text = Some(sql.to_owned());
                 }
             } else if let (Some(rest), Some(sql)) = (line.strip_prefix("...> "), text.as_mut()) {
                 sql.push(' ');
                 sql.push_str(rest);
-            } else if let Some(prompt) = transcript::prompt(line)
+            } else if let Some(prompt) = prompt
                 && prompt.command.contains("osquery")
                 && is_query(prompt.command)
             {
-                text = Some(prompt.command.to_owned());
-            } else if line.starts_with(['|', '{', '[']) && text.is_some() {
-                break;
+                *text = Some(prompt.command.to_owned());
+            } else {
+                *answered = line.starts_with(['|', '{', '[']) && text.is_some();
             }
         }
-        let text = text.filter(|text| is_query(text));
-        let filtered = text.as_deref().is_some_and(filters);
-        Self { text, filtered }
+        let of = |(text, _): (Option<String>, bool)| {
+            let text = text.filter(|text| is_query(text));
+            let filtered = text.as_deref().is_some_and(filters);
+            Self { text, filtered }
+        };
+        typed.into_iter().map(|(host, found)| (host, of(found))).collect()
     }
 
     /// Why rows may be left out.

@@ -148,7 +148,7 @@ pub(super) fn json<'a>(document: &'a Document, prompts: &Prompts<'a>) -> Vec<Rec
 
 /// Whether a value is the result of a query that found nothing.
 fn is_empty(value: Value<'_>) -> bool {
-    value.kind() == Kind::Array
+    matches!(value.kind(), Kind::Array | Kind::Null)
         && value.key().is_some_and(|key| key.is("snapshot") || key.is("rows"))
         && value.items().next().is_none()
 }
@@ -257,7 +257,7 @@ pub(super) fn text<'a>(
         }
         if cells.len() != names.len() {
             let is_row = match style {
-                Style::Box => trimmed.starts_with('|'),
+                Style::Box => trimmed.starts_with('|') || trimmed.ends_with('|'),
                 Style::Bars => trimmed.contains('|'),
                 Style::Comma => trimmed.contains(','),
             };

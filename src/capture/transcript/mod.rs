@@ -323,8 +323,12 @@ impl Transcript {
         // Prompts of shells that are not known (`me@db1 ~> exit`), and what closes a session.
         let left = text.split(' ').next().is_some_and(|word| word.contains('@'))
             || matches!(text, "exit" | "logout");
-        text.starts_with(char::is_alphanumeric)
+        // A piece of a row, or words.
+        let piece =
+            text.starts_with([':', '*', '[']) && text.contains(|c: char| c.is_ascii_digit());
+        (text.starts_with(char::is_alphanumeric) || piece)
             && !left
+            && !words::is_of_others(text)
             && !text.ends_with([':', '=', '#', '-', '*', '>'])
             && (ours == 0 || ours == self.typed.len())
     }
@@ -664,9 +668,14 @@ struct Shells {
     host: Option<String>,
     /// From the outermost: the place, with its name; `None` for a shell that changes nothing.
     inside: Vec<Option<(String, Option<String>)>>,
+    /// How many more there are than are kept.
+    deeper: usize,
     /// A prompt of another name was met since: the container has one of its own.
     renamed: bool,
 }
+
+/// How many shells within shells are kept.
+const DEEPEST: usize = 16;
 
 impl Shells {
     /// The calls of a line that was typed at a prompt, where they really ran.
@@ -679,6 +688,7 @@ impl Shells {
         } else if self.renamed {
             // Back, without a word of how.
             self.inside.clear();
+            self.deeper = 0;
         }
         let here = self.inside.iter().flatten().next_back().filter(|_| !self.renamed);
         for call in &mut calls {
@@ -689,19 +699,29 @@ impl Shells {
             });
             call.netns = call.netns.take().or_else(|| netns.clone());
         }
-        let [call] = calls.as_slice() else { return calls };
+        let elsewhere = calls.iter().rev().find(|call| call.place.is_some());
+        let Some(call) = elsewhere.or(calls.last()) else { return calls };
         if matches!(call.program.as_str(), "exit" | "logout") {
-            self.inside.pop();
+            match self.deeper {
+                0 => drop(self.inside.pop()),
+                _ => self.deeper -= 1,
+            }
             return calls;
         }
         let shell = match call.program.as_str() {
             // nsenter(1) without a program starts a shell, and so does `sudo -i`.
-            "" | "bash" | "sh" | "zsh" | "dash" | "ash" | "ksh" | "fish" => {
-                call.args.iter().all(|word| word.starts_with('-') && word != "-c")
+            "" => true,
+            name if command::SHELLS.contains(&name) => {
+                let mut words = call.args.iter().filter(|word| *word != "--rcfile");
+                words.all(|word| word.starts_with(['-', '/']) && word != "-c")
             }
-            "su" => true,
-            _ => false,
+            "su" | "tmux" | "screen" | "script" => true,
+            name => name.starts_with('$'),
         };
+        if shell && self.inside.len() >= DEEPEST {
+            self.deeper += 1;
+            return calls;
+        }
         let elsewhere = whereabouts(call.place.as_deref());
         match &call.place {
             Some(place) if shell && elsewhere.0.is_none() && elsewhere.1.is_some() => {

@@ -151,7 +151,24 @@ pub(super) fn is_break(line: &str) -> bool {
         || ENDS.iter().any(|end| line.ends_with(end))
         || paged
         || line.len() > 2 && line.bytes().all(|byte| byte == b'.')
-        || line.len() < 100 && tells_of_loss(&line.to_lowercase())
+        || line.len() < 100 && (tells_of_loss(&line.to_lowercase()) || marks_a_gap(line))
+}
+
+/// Whether a line is what people put in the place of lines that they took out: `... and 3 more`, `-- snip --`,
+/// `[[ rest removed ]]`.
+fn marks_a_gap(line: &str) -> bool {
+    const GONE: &[&str] =
+        &["removed", "hidden", "snip", "snipped", "omitted", "skipped", "more", "cut", "elided"];
+    if line.starts_with("...") || line.starts_with('…') {
+        return true;
+    }
+    let bare = line.trim_matches(|c: char| "-=*#~_[](){}<>! ".contains(c));
+    let marked = bare.len() < line.len() && bare.len() < 60;
+    marked
+        && bare
+            .to_lowercase()
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| GONE.contains(&word))
 }
 
 /// Whether a line, in lower case, says that lines are missing, or that whoever wrote them gave up. Counters
@@ -159,7 +176,8 @@ pub(super) fn is_break(line: &str) -> bool {
 fn tells_of_loss(line: &str) -> bool {
     const ALWAYS: &[&str] =
         &["truncated", "truncating", "omitted", "snipped", "unexpected eof", "nlmsg_error"];
-    const LOST: &[&str] = &["skipped", "lost", "dropped", "missing", "hidden", "not shown", "more"];
+    const LOST: &[&str] =
+        &["skipped", "lost", "dropped", "missing", "hidden", "not shown", "more", "limited"];
     let word = |word: &str| line.split(|c: char| !c.is_alphabetic()).any(|found| found == word);
     let lines = ["line", "lines", "row", "rows"].into_iter().any(word);
     ALWAYS.iter().any(|sign| line.contains(sign))
@@ -193,6 +211,33 @@ pub(super) fn is_chatter(line: &str) -> bool {
         || line.chars().all(|c| matches!(c, '-' | '=' | '_' | '*' | '#' | '.')) && line.len() > 2
 }
 
+/// What other programs and shells print, with nothing to do with a table above it: notices of mail and of
+/// script(1), times, answers of service managers, beginnings of other tools' output.
+pub(super) fn is_of_others(line: &str) -> bool {
+    const STARTS: &[&str] = &[
+        "You have ",
+        "Script ",
+        "real ",
+        "real\t",
+        "user ",
+        "user\t",
+        "sys ",
+        "sys\t",
+        "Chain ",
+        "default via ",
+        "Status: ",
+        "Filesystem ",
+        "total ",
+        "Cleaning up project directory",
+        "Job succeeded",
+    ];
+    const WHOLE: &[&str] = &[
+        "active", "inactive", "enabled", "disabled", "OK", "ok", "Done.", "Done", "done",
+        "Finished",
+    ];
+    STARTS.iter().any(|start| line.starts_with(start)) || WHOLE.contains(&line)
+}
+
 /// The command of `Every 2.0s: ss -tln    host: date`, as watch(1) prints it.
 pub(super) fn watched_command(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("Every ")?.split_once(": ")?.1;
@@ -207,9 +252,19 @@ pub(in crate::capture) fn other_output(line: &str) -> Option<&'static str> {
         Some(match () {
             () if line.starts_with("Usage:") || line.starts_with("usage:") => "usage text",
             () if line.starts_with("NS TYPE ") => "a list of namespaces",
+            () if is_interface(line) => "the addresses of interfaces",
             () => return None,
         })
     })
+}
+
+/// `2: eth0: <BROADCAST,MULTICAST,UP> mtu 1500 ...` of ip(8).
+fn is_interface(line: &str) -> bool {
+    let Some((number, rest)) = line.split_once(": ") else { return false };
+    let flags = rest.split_once(": <").map(|(_, flags)| flags);
+    !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && flags.is_some_and(|flags| flags.contains("> mtu "))
 }
 
 /// A line that is nothing but a call of a tool whose output some format reads, as an echo of what was

@@ -228,15 +228,26 @@ fn is_report(head: &[u8]) -> bool {
 /// Reads what is no archive: one text, or a stream that is cut as it comes.
 fn plain(
     item: Item<'_>,
-    head: Vec<u8>,
-    whole: bool,
+    mut head: Vec<u8>,
+    mut whole: bool,
     reader: &mut dyn Read,
     gather: &mut Gather,
     sink: &mut Sink<'_>,
 ) -> Result<(), io::Error> {
     if !gather.is_named() && is_report(&head) {
-        (sink.note)(format!("{} is a report of socklint, and no evidence: passed over", item.name));
-        return Ok(());
+        if !whole {
+            let left = item.most.saturating_sub(head.len() as u64);
+            reader.take(left + 1).read_to_end(&mut head)?;
+            whole = head.len() as u64 <= item.most;
+        }
+        // Evidence may stand behind one.
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&head).is_ok() {
+            (sink.note)(format!(
+                "{} is a report of socklint, and no evidence: passed over",
+                item.name
+            ));
+            return Ok(());
+        }
     }
     if let Some(cut) = Cut::of(&head) {
         return cut.read(item, head, reader, gather, sink);

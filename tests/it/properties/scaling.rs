@@ -277,6 +277,20 @@ const SHAPES: &[Shape] = &[
             many(n, |i| format!("\"h{i}\": {{\"tcp_listen\": [], \"udp_listen\": []}},\n"))
         )
     }),
+    ("osquery, prompts of many hosts", |n| {
+        many(n, |i| {
+            format!(
+                "root@h{i}:~# osqueryi --json 'select * from listening_ports'\n[{{\"pid\":\"1\",\"port\":\"22\",\
+                 \"protocol\":\"6\",\"family\":\"2\",\"address\":\"127.0.0.1\"}}]\n"
+            )
+        })
+    }),
+    ("shells within shells", |n| {
+        let shells = many(n, |i| format!("root@db1:~# ip netns exec b{i} bash\n"));
+        format!(
+            "{shells}root@db1:~# ss -ltn\nState Recv-Q Send-Q Local Address:Port Peer Address:Port\n"
+        )
+    }),
     ("osquery, log", |n| {
         many(n, |i| {
             format!(
